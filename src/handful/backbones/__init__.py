@@ -1,0 +1,1 @@
+"""Pre-trained networks, the facts about them, and their weights."""

@@ -1,0 +1,1 @@
+"""What every room stands on: records, errors, options, files. Never imports torch."""

@@ -1,0 +1,34 @@
+"""The errors that handful raises on purpose.
+
+Each message says what is wrong (with the value and the path), what was expected, and what to do next. The command
+line prints the message alone and exits with `exit_code`.
+"""
+
+
+class HandfulError(Exception):
+    """Base of every error raised on purpose; `exit_code` is what the command line returns for it."""
+
+    exit_code = 2
+
+
+class DataError(HandfulError):
+    """The user's pictures or tables cannot be used as they are."""
+
+
+class ConfigError(HandfulError):
+    """An option has a value that cannot work."""
+
+
+class WeightsError(HandfulError):
+    """Pre-trained weights are missing, damaged, or not the ones that were asked for."""
+
+
+class BundleError(HandfulError):
+    """A saved model or a run folder is missing, damaged, or from a version that this one cannot read."""
+
+
+class MissingExtraError(HandfulError):
+    """An optional dependency is needed and not installed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs an optional dependency. Install it with: pip install 'handful[{extra}]'")

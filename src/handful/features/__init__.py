@@ -1,0 +1,1 @@
+"""Frozen activations of pictures, computed once."""

@@ -1,0 +1,1 @@
+"""New output layers on frozen features: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""A run folder: numbers, figures and one page."""
