@@ -42,8 +42,8 @@ class Option:
 def option(
     default: T, help: str, *, low: float = -math.inf, high: float = math.inf, choices: tuple[str, ...] = ()
 ) -> T:
-    """Declares a field of a configuration: its default and its `Option`."""
-    declared: T = field(default=default, metadata={"option": Option(help, low, high, choices)})
+    """Declares a field of a configuration: its default, its help text and its range."""
+    declared: T = field(default=default, metadata={"option": Option(text, low, high, choices)})
     return declared
 
 
@@ -56,11 +56,10 @@ class ReadingConfig:
         None, "Take at most this many training pictures of each class, the first by name.", low=1
     )
     class_level: int | None = option(
-        None, "Take the class from this many folder levels below the root (1: a/b/x.jpg is of class a).", low=1, high=16
+        None, "Take the class from this many folder levels below the root (1: a/b/x.jpg is an a).", low=1, high=16
     )
     group_by: str | None = option(
-        None,
-        "Regular expression on the file's path; pictures whose match (or first bracket) is equal stay on one side.",
+        None, "Regular expression on the path; pictures with equal match (or first bracket) stay on one side."
     )
     drop_small_classes: bool = option(False, "Leave out classes with fewer than 2 pictures instead of stopping.")
     max_unreadable: float = option(0.05, "Stop when a larger share of the files cannot be read.", low=0.0, high=1.0)
@@ -73,10 +72,7 @@ class SplitConfig:
     """The split room: which pictures test."""
 
     test: float = option(
-        0.2,
-        "Size of the test part, as a share of the size of the training part (the paper's 20 %).",
-        low=0.01,
-        high=4.0,
+        0.2, "Size of the test part as a share of the size of the training part (the paper's 20 %).", low=0.01, high=4.0
     )
 
 
@@ -84,7 +80,7 @@ class SplitConfig:
 class FeaturesConfig:
     """The features room: what the frozen network is shown."""
 
-    backbone: str = option("auto", "Pre-trained network; join several with + to average them (see: handful backbones).")
+    backbone: str = option("auto", "Pre-trained network; several joined by + are averaged (see: handful backbones).")
     size: int | None = option(
         None, "Side in pixels of the square that the network sees; its own by default.", low=32, high=1024
     )
@@ -94,19 +90,15 @@ class FeaturesConfig:
         "Resampling; auto tries both by validation where pictures are smaller than the network's input.",
         choices=INTERPOLATIONS,
     )
-    views: str = option("auto", "Views of each picture: as it is, with its mirror image, or with crops.", choices=VIEWS)
-    view_use: str = option(
-        "average", "Average the views' features, or train on each view as a row of its own.", choices=VIEW_USES
-    )
+    views: str = option("auto", "Views of each picture: plain, with its mirror image, or with crops.", choices=VIEWS)
+    view_use: str = option("average", "Average the views' features, or train on each as a row.", choices=VIEW_USES)
 
 
 @dataclass(frozen=True)
 class HeadConfig:
     """The heads room: the new output layer."""
 
-    head: str = option(
-        "auto", "Output layer: ridge, logistic, or the better of the two by held-out log loss.", choices=HEADS
-    )
+    head: str = option("auto", "Output layer; auto takes the one with the lower held-out log loss.", choices=HEADS)
 
 
 @dataclass(frozen=True)
@@ -123,11 +115,11 @@ class RunConfig:
 class TrainConfig:
     """All options of `handful.train` and `handful train`."""
 
-    reading: ReadingConfig = ReadingConfig()
-    split: SplitConfig = SplitConfig()
-    features: FeaturesConfig = FeaturesConfig()
-    heads: HeadConfig = HeadConfig()
-    run: RunConfig = RunConfig()
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    heads: HeadConfig = field(default_factory=HeadConfig)
+    run: RunConfig = field(default_factory=RunConfig)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> TrainConfig:
@@ -156,37 +148,51 @@ class TrainConfig:
             by_room.setdefault(room, {})[name] = value
         if faults:
             raise ConfigError("\n".join(faults))
-        defaults = cls()
-        return cls(**{room: dataclasses.replace(getattr(defaults, room), **values) for room, values in by_room.items()})
+        return cls(**{room: ROOMS[room](**values) for room, values in by_room.items()})
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Returns plain values by room and option, for config.json."""
         return dataclasses.asdict(self)
 
 
+ROOMS: dict[str, type[Any]] = {
+    "reading": ReadingConfig,
+    "split": SplitConfig,
+    "features": FeaturesConfig,
+    "heads": HeadConfig,
+    "run": RunConfig,
+}
+
+
 def option_fields() -> dict[str, tuple[str, dataclasses.Field[Any]]]:
     """Returns, for every option by name, its room and its dataclass field, in reading order."""
-    rooms = {room.name: room.default for room in dataclasses.fields(TrainConfig)}
     return {
-        declared.name: (room, declared) for room, default in rooms.items() for declared in dataclasses.fields(default)
+        declared.name: (room, declared) for room, config in ROOMS.items() for declared in dataclasses.fields(config)
     }
 
 
-def _fault(name: str, value: Any, declared: dataclasses.Field[Any]) -> str | None:
+KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "tuple": (tuple,),
+}
+
+
+def _fault(name: str, value: object, declared: dataclasses.Field[Any]) -> str | None:
     """Returns what is wrong with a value, or None."""
     allowed: Option = declared.metadata["option"]
     kind = str(declared.type)
     if value is None:
         return None if "None" in kind else f"{name} is None; expected a value ({allowed.help})"
-    expected = {"int": int, "float": (int, float), "str": str, "bool": bool, "tuple": tuple}
     key = kind.split("[")[0].split(" ")[0]
-    if not isinstance(value, expected[key]) or (isinstance(value, bool) and key != "bool"):
+    if not isinstance(value, KINDS[key]) or (isinstance(value, bool) and key != "bool"):
         return f"{name} is {value!r}; expected {kind} ({allowed.help})"
     if allowed.choices and value not in allowed.choices:
-        near = difflib.get_close_matches(value, allowed.choices, n=1, cutoff=0.5)
-        return f"{name} is {value!r}; expected one of {', '.join(allowed.choices)}" + (
-            f". Did you mean {near[0]!r}?" if near else ""
-        )
-    if key in ("int", "float") and not allowed.low <= value <= allowed.high:
+        near = difflib.get_close_matches(str(value), allowed.choices, n=1, cutoff=0.5)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        return f"{name} is {value!r}; expected one of {', '.join(allowed.choices)}{hint}"
+    if isinstance(value, int | float) and not allowed.low <= value <= allowed.high:
         return f"{name} is {value}; expected a number from {allowed.low:g} to {allowed.high:g}"
     return None
