@@ -40,7 +40,7 @@ class Option:
 
 
 def option(
-    default: T, help: str, *, low: float = -math.inf, high: float = math.inf, choices: tuple[str, ...] = ()
+    default: T, text: str, *, low: float = -math.inf, high: float = math.inf, choices: tuple[str, ...] = ()
 ) -> T:
     """Declares a field of a configuration: its default, its help text and its range."""
     declared: T = field(default=default, metadata={"option": Option(text, low, high, choices)})

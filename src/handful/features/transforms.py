@@ -1,0 +1,98 @@
+"""From a decoded picture to the square that a network sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import numpy as np
+from PIL import Image
+
+from handful.core.records import PixelArray
+
+Fit = Literal["crop", "squash", "pad"]
+Interpolation = Literal["bilinear", "bicubic"]
+View = Literal["plain", "mirror", "top-left", "top-right", "bottom-left", "bottom-right"]
+
+VIEWS: dict[str, tuple[View, ...]] = {
+    "plain": ("plain",),
+    "mirror": ("plain", "mirror"),
+    "crops": ("plain", "mirror", "top-left", "top-right", "bottom-left", "bottom-right"),
+}
+"""The views behind each value of the option `views`."""
+
+CORNER_SHARE = 0.875
+"""Side of a corner crop as a share of the square: 224 of 256, as in Krizhevsky et al. 2012, section 4.1."""
+
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a picture becomes the network's input; travels with the model.
+
+    Attributes:
+        size: side of the square, pixels.
+        fit: "crop" takes the central square, "squash" changes the aspect ratio, "pad" adds a border in the mean colour.
+        interpolation: resampling filter; antialiased when pictures get smaller.
+        share: side of the central crop as a share of the shorter side (1.0: all of it).
+        mean: subtracted from each channel, in units of pixel values 0..255.
+        std: divides each channel, in the same units.
+    """
+
+    size: int
+    fit: Fit
+    interpolation: Interpolation
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    share: float = 1.0
+
+
+def prepare(pixels: PixelArray, preprocessing: Preprocessing, view: View = "plain") -> PixelArray:
+    """Returns one view of a picture as the network's square, not yet normalised.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+        preprocessing: size, fit and interpolation.
+        view: which part of the picture, mirrored or not.
+
+    Returns:
+        uint8 (size, size, 3).
+    """
+    picture = Image.fromarray(pixels)
+    size, resampling = preprocessing.size, RESAMPLING[preprocessing.interpolation]
+    match preprocessing.fit:
+        case "crop":
+            side = min(picture.size) * preprocessing.share
+            left, top = (picture.width - side) / 2, (picture.height - side) / 2
+            box = _within((left, top, left + side, top + side), view)
+            square = picture.resize((size, size), resampling, box=box)
+        case "squash":
+            box = _within((0.0, 0.0, float(picture.width), float(picture.height)), view)
+            square = picture.resize((size, size), resampling, box=box)
+        case "pad":
+            scale = size / max(picture.size)
+            inner = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+            colour = tuple(round(value) for value in preprocessing.mean)
+            square = Image.new("RGB", (size, size), colour)
+            square.paste(picture.resize(inner, resampling), ((size - inner[0]) // 2, (size - inner[1]) // 2))
+            if view not in ("plain", "mirror"):
+                box = _within((0.0, 0.0, float(size), float(size)), view)
+                square = square.resize((size, size), resampling, box=box)
+        case _:
+            assert_never(preprocessing.fit)
+    if view == "mirror":
+        square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(square)
+
+
+def _within(box: tuple[float, float, float, float], view: View) -> tuple[float, float, float, float]:
+    """Returns the part of a box that a view shows: the box itself, or one of its corners."""
+    if view in ("plain", "mirror"):
+        return box
+    left, top, right, bottom = box
+    width, height = (right - left) * CORNER_SHARE, (bottom - top) * CORNER_SHARE
+    vertical, horizontal = view.split("-")
+    new_left = left if horizontal == "left" else right - width
+    new_top = top if vertical == "top" else bottom - height
+    return (new_left, new_top, new_left + width, new_top + height)

@@ -1,0 +1,162 @@
+"""A stratified, seeded split that never separates what belongs together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from handful.core.config import SplitConfig
+from handful.core.errors import DataError
+from handful.core.records import ImageTable, IntArray, Picture, Split
+
+
+def split(table: ImageTable, config: SplitConfig, *, seed: int) -> Split:
+    """Returns the user's own parts where the data set has them, and draws a test part otherwise.
+
+    The test part has the paper's size: `n_test = round(N r / (1 + r))`, so that it is `r` times as large as the
+    training part (Petrovska et al. 2018, section 4: 20 %). Every class gives its share, and at least one picture where
+    it can spare one. Pictures with identical pixels, and pictures of one group, stay on one side.
+
+    Args:
+        table: the data set.
+        config: the test share r.
+        seed: equal seeds give equal splits, in whatever order the files were found.
+
+    Raises:
+        DataError: a class has no training picture, or there is nothing to test with.
+    """
+    parts = {picture.part for picture in table.pictures}
+    drawn = _given(table) if "test" in parts else _drawn(table, config, seed)
+    _check(table, drawn)
+    return drawn
+
+
+def test_size(n_images: int, share: float) -> int:
+    """Returns n_test for N images when the test part is to be `share` times as large as the training part."""
+    return round(n_images * share / (1.0 + share))
+
+
+def units(pictures: Sequence[Picture]) -> IntArray:
+    """Returns int64 (N,): equal numbers for pictures that must not be separated, directly or through others.
+
+    Two pictures belong together when their pixels are identical or when they share a non-empty group.
+    """
+    parent = list(range(len(pictures)))
+
+    def find(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first: dict[tuple[str, str], int] = {}
+    for index, picture in enumerate(pictures):
+        for key in (("pixels", picture.pixel_sha256), ("group", picture.group)):
+            if key[1]:
+                parent[find(index)] = find(first.setdefault(key, index))
+    return np.array([find(index) for index in range(len(pictures))], dtype=np.int64)
+
+
+def _given(table: ImageTable) -> Split:
+    rows = {
+        part: np.array([i for i, picture in enumerate(table.pictures) if picture.part in names], dtype=np.int64)
+        for part, names in {"train": ("train", ""), "validation": ("validation",), "test": ("test",)}.items()
+    }
+    notes = ["the parts are the user's own"]
+    unnamed = sum(picture.part == "" for picture in table.pictures)
+    if unnamed:
+        notes.append(f"{unnamed} pictures without a part were taken for training")
+    elsewhere = {table.pictures[i].pixel_sha256 for part in ("train", "validation") for i in rows[part]}
+    leaked = [table.pictures[i].path for i in rows["test"] if table.pictures[i].pixel_sha256 in elsewhere]
+    if leaked:
+        notes.append(
+            f"LEAK: {len(leaked)} of {len(rows['test'])} test pictures are identical, pixel by pixel, to pictures "
+            f"outside the test part ({', '.join(leaked[:3])}{', ...' if len(leaked) > 3 else ''}); "
+            "the test accuracy is too good. Remove them from one side"
+        )
+    return Split(rows["train"], rows["validation"], rows["test"], given=True, notes=tuple(notes))
+
+
+def _drawn(table: ImageTable, config: SplitConfig, seed: int) -> Split:
+    candidates = [i for i, picture in enumerate(table.pictures) if picture.part != "validation"]
+    pictures = [table.pictures[i] for i in candidates]
+    labels = np.array([picture.label for picture in pictures], dtype=np.int64)
+    membership = units(pictures)
+    chosen = _choose(labels, membership, len(table.classes), test_size(len(pictures), config.test), seed)
+    index = np.array(candidates, dtype=np.int64)
+    validation = np.array([i for i, p in enumerate(table.pictures) if p.part == "validation"], dtype=np.int64)
+
+    sizes = Counter(membership.tolist())
+    together = sum(size for size in sizes.values() if size > 1)
+    notes = [
+        f"test part drawn with seed {seed}: {int(chosen.sum())} of {len(pictures)} pictures, "
+        f"{config.test:g} times the size of the training part, stratified by class"
+    ]
+    if together:
+        notes.append(f"{together} pictures are identical to others or share a group, and stay on one side with them")
+    untested = sorted(set(labels.tolist()) - set(labels[chosen].tolist()))
+    if untested:
+        names = ", ".join(repr(table.classes[label]) for label in untested)
+        notes.append(f"no test picture for {names}: all its pictures belong together, and training needs them")
+    return Split(index[~chosen], validation, index[chosen], given=False, notes=tuple(notes))
+
+
+def _choose(labels: IntArray, membership: IntArray, n_classes: int, n_test: int, seed: int) -> np.ndarray:
+    """Returns bool (N,): which pictures test.
+
+    Units are visited in a drawn order and taken while that brings the test part closer to its target per class, in
+    the sum of squares: exact where units are single pictures, nearest where they are larger.
+    """
+    names, unit_of = np.unique(membership, return_inverse=True)
+    counts = np.zeros((len(names), n_classes), dtype=np.int64)
+    np.add.at(counts, (unit_of, labels), 1)
+    total = counts.sum(axis=0)
+    wanted = _targets(total, n_test)
+    taken = np.zeros(len(names), dtype=bool)
+    order = np.random.default_rng(seed).permutation(len(names))
+    remaining, left = wanted.copy(), total.copy()
+
+    def take(unit: int) -> None:
+        taken[unit] = True
+        np.subtract(remaining, counts[unit], out=remaining)
+        np.subtract(left, counts[unit], out=left)
+
+    def spares(unit: int) -> bool:
+        return bool(np.all((left - counts[unit] > 0) | (counts[unit] == 0)))
+
+    for unit in order:
+        gain = np.sum(remaining**2 - (remaining - counts[unit]) ** 2)
+        if gain > 0 and spares(unit):
+            take(unit)
+    for label in range(n_classes):
+        if total[label] > 0 and left[label] == total[label]:
+            possible = [unit for unit in order if counts[unit, label] and spares(unit)]
+            if possible:
+                take(min(possible, key=lambda unit: counts[unit].sum()))
+    return taken[unit_of]
+
+
+def _targets(total: IntArray, n_test: int) -> IntArray:
+    """Returns int64 (C,): test pictures per class, by largest remainder, at least 1 and never all of a class."""
+    exact = total * (n_test / max(total.sum(), 1))
+    targets = np.floor(exact).astype(np.int64)
+    for label in np.argsort(targets - exact, kind="stable")[: n_test - int(targets.sum())]:
+        targets[label] += 1
+    return np.clip(targets, np.minimum(1, total - 1).clip(0), (total - 1).clip(0))
+
+
+def _check(table: ImageTable, drawn: Split) -> None:
+    trained = set(table.labels[drawn.train].tolist())
+    missing = [name for label, name in enumerate(table.classes) if label not in trained]
+    if missing:
+        raise DataError(
+            f"no training picture for class {', '.join(map(repr, missing[:5]))} in {table.root}; every class needs at "
+            "least one beside its test pictures. Add pictures, or leave the class out with --classes."
+        )
+    if len(drawn.test) == 0:
+        raise DataError(
+            f"no picture is left to test with: {table.root} has {len(table.pictures)} pictures in "
+            f"{len(table.classes)} classes, and none can be spared. Add pictures, at least 2 that differ per class."
+        )
