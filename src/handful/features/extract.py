@@ -1,0 +1,167 @@
+"""Frozen activations of pictures: looked up where they are known, computed where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+
+from handful.core.progress import Progress
+from handful.core.records import FeatureArray, FeatureSet, ImageTable, Picture, PixelArray
+from handful.features import cache
+from handful.features.transforms import Preprocessing, View, prepare
+from handful.images import READING_VERSION, pixels
+
+BATCH = 32
+"""Pictures per pass, always: a short last batch is padded, so that no row depends on how many others there are."""
+
+SHARD = 1024
+"""Rows after which computed features are written down, so that an interrupted run loses little."""
+
+ENGINE = "torch eager, batch normalisation folded, channels last"
+PRECISION = "float32"
+
+Forward = Callable[[PixelArray], FeatureArray]
+
+
+class Trunk(Protocol):
+    """A frozen network that can say what its numbers mean before it is opened.
+
+    `facts` decide the numbers (backbone, weights hash, tap); `open` imports torch and returns the forward pass, from
+    uint8 (BATCH, S, S, 3) to float32 (BATCH, D), on so many threads.
+    """
+
+    title: str
+    n_features: int
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Everything about the network that decides its numbers."""
+
+    def open(self, preprocessing: Preprocessing, *, threads: int) -> Forward:
+        """Returns the forward pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One row to compute: a picture's view, and where it belongs."""
+
+    row: int
+    view: int
+
+
+def extract(
+    trunk: Trunk,
+    table: ImageTable,
+    pictures: Sequence[Picture],
+    *,
+    preprocessing: Preprocessing,
+    views: Sequence[View],
+    threads: int,
+    progress: Progress,
+    use_cache: bool = True,
+) -> FeatureSet:
+    """Returns the features of some pictures, float32 (N, V, D).
+
+    Pictures are decoded by threads while the network works, in batches of a fixed size; memory grows with the batch
+    and the result, not with the pictures.
+
+    Args:
+        trunk: the frozen network; opened only when something has to be computed.
+        table: where the pictures' bytes come from.
+        pictures: N of the table's pictures.
+        preprocessing: from picture to square.
+        views: V views of each picture.
+        threads: for decoding and for the network.
+        progress: told about every row computed.
+        use_cache: look up and remember rows on disk.
+    """
+    keys = [picture.file_sha256 for picture in pictures]
+    facts = [_facts(trunk, table, preprocessing, view) for view in views]
+    spaces = [cache.space_key(fact) for fact in facts]
+    values = np.zeros((len(pictures), len(views), trunk.n_features), dtype=np.float32)
+    known = np.zeros((len(pictures), len(views)), dtype=bool)
+    if use_cache:
+        for view, space in enumerate(spaces):
+            values[:, view], known[:, view] = cache.lookup(space, keys, n_features=trunk.n_features)
+    jobs = [_Job(int(row), int(view)) for row, view in zip(*np.nonzero(~known), strict=True)]
+    if jobs:
+        squares = _squares(table, pictures, jobs, preprocessing=preprocessing, views=views, threads=threads)
+        forward = trunk.open(preprocessing, threads=threads)
+        with progress.stage(f"Features of {trunk.title}", len(jobs)) as advance:
+            for portion in _pieces(jobs, SHARD):
+                for chunk in _pieces(portion, BATCH):
+                    computed = forward(_padded(list(islice(squares, len(chunk))), preprocessing.size))
+                    for job, row in zip(chunk, computed, strict=False):
+                        values[job.row, job.view] = row
+                    advance(len(chunk))
+                if use_cache:
+                    _remember(portion, keys, values, spaces=spaces, facts=facts)
+    return FeatureSet(values, cache.space_key({"views": spaces}), n_computed=len(jobs))
+
+
+def _facts(trunk: Trunk, table: ImageTable, preprocessing: Preprocessing, view: View) -> dict[str, Any]:
+    return {
+        **trunk.facts,
+        "preprocessing": asdict(preprocessing),
+        "view": view,
+        "reading": READING_VERSION,
+        "full_scale": table.full_scale,
+        "engine": ENGINE,
+        "precision": PRECISION,
+        "versions": {library: version(library) for library in ("torch", "pillow")},
+    }
+
+
+def _squares(
+    table: ImageTable,
+    pictures: Sequence[Picture],
+    jobs: Sequence[_Job],
+    *,
+    preprocessing: Preprocessing,
+    views: Sequence[View],
+    threads: int,
+) -> Iterator[PixelArray]:
+    """Yields the jobs' squares in order, decoded ahead of their use by a few threads; a picture is decoded once."""
+    by_picture: dict[int, list[int]] = {}
+    for job in jobs:
+        by_picture.setdefault(job.row, []).append(job.view)
+
+    def read(row: int) -> list[PixelArray]:
+        picture = pixels(table, pictures[row], shortest=preprocessing.size)
+        return [prepare(picture, preprocessing, views[view]) for view in by_picture[row]]
+
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        rows = iter(by_picture)
+        ahead = [pool.submit(read, row) for row in islice(rows, 2 * BATCH)]
+        while ahead:
+            yield from ahead.pop(0).result()
+            ahead.extend(pool.submit(read, row) for row in islice(rows, 1))
+
+
+def _pieces(jobs: Sequence[_Job], size: int) -> Iterator[Sequence[_Job]]:
+    return (jobs[start : start + size] for start in range(0, len(jobs), size))
+
+
+def _padded(squares: Sequence[PixelArray], size: int) -> PixelArray:
+    batch = np.zeros((BATCH, size, size, 3), dtype=np.uint8)
+    batch[: len(squares)] = squares
+    return batch
+
+
+def _remember(
+    jobs: Sequence[_Job],
+    keys: Sequence[str],
+    values: FeatureArray,
+    *,
+    spaces: Sequence[str],
+    facts: Sequence[Mapping[str, Any]],
+) -> None:
+    for view, space in enumerate(spaces):
+        rows = [job.row for job in jobs if job.view == view]
+        cache.store(space, [keys[row] for row in rows], values[rows, view], facts=facts[view])

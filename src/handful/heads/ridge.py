@@ -1,0 +1,99 @@
+"""Ridge regression on class indicators: every penalty, and every held-out prediction, from one decomposition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from handful.core.records import FittedHead, FloatArray, IntArray
+from handful.heads.probability import choose_temperature, log_loss, softmax
+from handful.heads.spectrum import Spectrum
+
+PENALTIES = np.logspace(-4.0, 3.0, 29)
+"""Penalties tried, in units of the mean squared length of a centred feature row."""
+
+
+def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: IntArray) -> FittedHead:
+    """Returns the ridge head whose exactly held-out predictions have the least log loss.
+
+    `min_W sum |Y - X W - b|^2 + penalty |W|^2` on indicators Y, with b not penalised. The prediction of a row by the
+    model without its unit follows from the hat matrix H without fitting again (for single rows the textbook
+    `(y_i - yhat_i) / (1 - h_ii)`; for units of several rows the same with the unit's block of H), for every penalty
+    from the one decomposition of X (Golub, Heath and Wahba 1979; Rifkin and Lippert 2007, section 3).
+
+    Args:
+        spectrum: decomposition of the features, (N, D).
+        labels: int64 (N,), in 0..C-1.
+        n_classes: C.
+        units: int64 (N,): rows with equal numbers (views of one picture, duplicates, groups) are held out together.
+    """
+    targets = np.eye(n_classes)[labels]
+    offset = targets.mean(axis=0)
+    centred = targets - offset
+    projected = spectrum.left.T @ centred
+    blocks = list(_blocks(units))
+    best: tuple[float, float, float, FloatArray] | None = None
+    search = []
+    for penalty in PENALTIES * spectrum.mean_square:
+        shrink = spectrum.values**2 / (spectrum.values**2 + penalty)
+        scores = held_out_scores(spectrum.left, shrink, projected, centred, blocks=blocks) + offset
+        temperature = choose_temperature(scores, labels)
+        loss = log_loss(scores, labels, temperature=temperature)
+        accuracy = float(np.mean(scores.argmax(axis=1) == labels))
+        search.append({"penalty": float(penalty), "log_loss": loss, "accuracy": accuracy})
+        if best is None or loss < best[0]:
+            best = (loss, float(penalty), temperature, scores)
+    assert best is not None
+    _, penalty, temperature, scores = best
+    weight = spectrum.right @ ((spectrum.values / (spectrum.values**2 + penalty))[:, None] * projected)
+    return FittedHead(
+        kind="ridge",
+        weight=weight,
+        bias=offset - spectrum.mean @ weight,
+        temperature=temperature,
+        penalty=penalty,
+        held_out_proba=softmax(scores, temperature=temperature),
+        search=tuple(search),
+    )
+
+
+def held_out_scores(
+    left: FloatArray, shrink: FloatArray, projected: FloatArray, centred: FloatArray, *, blocks: list[IntArray]
+) -> FloatArray:
+    """Returns float64 (N, C): each row's centred prediction by the ridge fitted without the row's block.
+
+    Args:
+        left: (N, R) left singular vectors.
+        shrink: (R,) filter factors, s^2 / (s^2 + penalty).
+        projected: (R, C), left.T @ centred.
+        centred: (N, C) targets less their mean.
+        blocks: int64 (B, n) each: rows of B blocks of n rows; together they hold every row once.
+    """
+    n_rows = len(left)
+    residual = centred - left @ (shrink[:, None] * projected)
+    held_out = np.empty_like(residual)
+    for rows in blocks:
+        if rows.shape[1] == 1:
+            leverage = 1.0 / n_rows + (left[rows[:, 0]] ** 2) @ shrink
+            held_out[rows[:, 0]] = residual[rows[:, 0]] / _positive(1.0 - leverage)[:, None]
+            continue
+        own = left[rows]
+        hat = np.einsum("bir,r,bjr->bij", own, shrink, own, optimize=True) + 1.0 / n_rows
+        held_out[rows] = np.linalg.solve(np.eye(rows.shape[1]) * (1.0 + 1e-12) - hat, residual[rows])
+    return centred - held_out
+
+
+def _positive(share: FloatArray) -> FloatArray:
+    """Keeps a division finite where a row alone decides its own prediction (as many directions as rows, no penalty)."""
+    return np.maximum(share, 1e-12)
+
+
+def _blocks(units: IntArray) -> Iterator[IntArray]:
+    """Yields the rows of all units of one size, int64 (B, n), for each size."""
+    order = np.argsort(units, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(units[order]) != 0])
+    sizes = np.diff(np.r_[starts, len(units)])
+    for size in np.unique(sizes):
+        chosen = starts[sizes == size]
+        yield order[chosen[:, None] + np.arange(size)]
