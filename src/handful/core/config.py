@@ -16,7 +16,7 @@ from handful.core.errors import ConfigError
 
 T = TypeVar("T")
 
-HEADS = ("auto", "ridge", "logistic")
+HEADS = ("auto", "ridge", "logistic", "average")
 VIEWS = ("auto", "plain", "mirror", "crops")
 VIEW_USES = ("average", "rows")
 FITS = ("auto", "crop", "squash", "pad")
@@ -98,7 +98,7 @@ class FeaturesConfig:
 class HeadConfig:
     """The heads room: the new output layer."""
 
-    head: str = option("auto", "Output layer; auto takes the one with the lower held-out log loss.", choices=HEADS)
+    head: str = option("auto", "Output layer; auto takes the one with the lowest held-out log loss.", choices=HEADS)
 
 
 @dataclass(frozen=True)

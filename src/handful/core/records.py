@@ -150,22 +150,24 @@ class FittedHead:
     """A linear output layer: `softmax((features @ weight + bias) / temperature)`.
 
     Attributes:
-        kind: "ridge" or "logistic".
+        kind: "ridge", "logistic", or "average" of the two.
         weight: float64 (D, C).
         bias: float64 (C,).
         temperature: positive; chosen on out-of-sample scores.
-        penalty: the regularisation strength that was chosen.
+        penalty: the regularisation strength that was chosen; of the ridge part for an average.
         held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
             see them (leave-one-out or cross-validation), after the temperature.
+        held_out_loss: their log loss as `choose_temperature` measures it; what heads are compared by.
         search: one entry per strength tried, with its out-of-sample log loss and accuracy.
     """
 
-    kind: Literal["ridge", "logistic"]
+    kind: Literal["ridge", "logistic", "average"]
     weight: FloatArray
     bias: FloatArray
     temperature: float
     penalty: float
     held_out_proba: FloatArray
+    held_out_loss: float
     search: tuple[dict[str, float], ...] = ()
 
 

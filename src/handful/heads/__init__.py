@@ -1,1 +1,5 @@
 """New output layers on frozen features: arrays in, arrays out."""
+
+from handful.heads.fit import fit_head, predict_proba
+
+__all__ = ["fit_head", "predict_proba"]

@@ -18,24 +18,25 @@ def softmax(scores: FloatArray, *, temperature: float = 1.0) -> FloatArray:
     return proba
 
 
-def log_loss(scores: FloatArray, labels: IntArray, *, temperature: float = 1.0) -> float:
-    """Returns the mean negative natural log of the true class's probability, float64 (N, C) scores before softmax."""
-    return float(-scipy.special.log_softmax(scores / temperature, axis=1)[np.arange(len(labels)), labels].mean())
+def choose_temperature(scores: FloatArray, labels: IntArray) -> tuple[float, float]:
+    """Returns the temperature with the least log loss (Guo et al. 2017, section 4.2), and that loss.
 
-
-def choose_temperature(scores: FloatArray, labels: IntArray) -> float:
-    """Returns the temperature with the least log loss (Guo et al. 2017, section 4.2); scores must be out of sample.
+    The targets are smoothed as Platt (1999, section 2.2) does: each other class gets 1 / (N + C), so that a few
+    pictures, all of them right, do not make the model certain of everything.
 
     Args:
         scores: float64 (N, C) of pictures that the scoring model did not see.
         labels: int64 (N,).
     """
+    n_rows, n_classes = scores.shape
+    targets = np.full((n_rows, n_classes), 1.0 / (n_rows + n_classes))
+    targets[np.arange(n_rows), labels] += 1.0 - n_classes / (n_rows + n_classes)
     spread = float(np.std(scores - scores.mean(axis=1, keepdims=True))) or 1.0
-    low, high = (np.log(bound * spread) for bound in TEMPERATURES)
-    found = scipy.optimize.minimize_scalar(
-        lambda log_t: log_loss(scores, labels, temperature=float(np.exp(log_t))),
-        bounds=(low, high),
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
-    return float(np.exp(found.x))
+
+    def loss(log_temperature: float) -> float:
+        log_proba = scipy.special.log_softmax(scores / np.exp(log_temperature), axis=1)
+        return float(-np.sum(targets * log_proba) / n_rows)
+
+    bounds = tuple(np.log(bound * spread) for bound in TEMPERATURES)
+    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x)), float(found.fun)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from handful.core.records import FittedHead, FloatArray, IntArray
-from handful.heads.probability import choose_temperature, log_loss, softmax
+from handful.heads.probability import choose_temperature, softmax
 from handful.heads.spectrum import Spectrum
 
 PENALTIES = np.logspace(-4.0, 3.0, 29)
@@ -38,14 +38,13 @@ def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: In
     for penalty in PENALTIES * spectrum.mean_square:
         shrink = spectrum.values**2 / (spectrum.values**2 + penalty)
         scores = held_out_scores(spectrum.left, shrink, projected, centred, blocks=blocks) + offset
-        temperature = choose_temperature(scores, labels)
-        loss = log_loss(scores, labels, temperature=temperature)
+        temperature, loss = choose_temperature(scores, labels)
         accuracy = float(np.mean(scores.argmax(axis=1) == labels))
         search.append({"penalty": float(penalty), "log_loss": loss, "accuracy": accuracy})
         if best is None or loss < best[0]:
             best = (loss, float(penalty), temperature, scores)
     assert best is not None
-    _, penalty, temperature, scores = best
+    loss, penalty, temperature, scores = best
     weight = spectrum.right @ ((spectrum.values / (spectrum.values**2 + penalty))[:, None] * projected)
     return FittedHead(
         kind="ridge",
@@ -54,6 +53,7 @@ def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: In
         temperature=temperature,
         penalty=penalty,
         held_out_proba=softmax(scores, temperature=temperature),
+        held_out_loss=loss,
         search=tuple(search),
     )
 

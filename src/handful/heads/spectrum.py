@@ -36,7 +36,7 @@ class Spectrum:
 
 
 def decompose(features: FeatureArray) -> Spectrum:
-    """Returns the decomposition of features, float32 or float64 (N, D), through the smaller of the two Gram matrices."""
+    """Returns the decomposition of features, float (N, D), through the smaller of the two Gram matrices."""
     x = features.astype(np.float64)
     mean = x.mean(axis=0)
     x -= mean

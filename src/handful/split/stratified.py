@@ -144,7 +144,8 @@ def _targets(total: IntArray, n_test: int) -> IntArray:
     targets = np.floor(exact).astype(np.int64)
     for label in np.argsort(targets - exact, kind="stable")[: n_test - int(targets.sum())]:
         targets[label] += 1
-    return np.clip(targets, np.minimum(1, total - 1).clip(0), (total - 1).clip(0))
+    bounded: IntArray = np.clip(targets, np.minimum(1, total - 1).clip(0), (total - 1).clip(0))
+    return bounded
 
 
 def _check(table: ImageTable, drawn: Split) -> None:
