@@ -1,1 +1,26 @@
-"""Pre-trained networks, the facts about them, and their weights."""
+"""Pre-trained networks: facts about them, where their weights are, and loading them. No PyTorch until one is loaded."""
+
+from handful.backbones.catalog import find, names
+from handful.backbones.inference import for_inference, keep_memory
+from handful.backbones.loading import from_state, load, state_of
+from handful.backbones.network import Network
+from handful.backbones.spec import BackboneSpec, Tap, WeightsFile
+from handful.backbones.store import Availability, LocatedWeights, availability, locate
+
+__all__ = [
+    "Availability",
+    "BackboneSpec",
+    "LocatedWeights",
+    "Network",
+    "Tap",
+    "WeightsFile",
+    "availability",
+    "find",
+    "for_inference",
+    "from_state",
+    "keep_memory",
+    "load",
+    "locate",
+    "names",
+    "state_of",
+]

