@@ -1,6 +1,7 @@
 """Pre-trained networks: facts about them, where their weights are, and loading them. No PyTorch until one is loaded."""
 
 from handful.backbones.catalog import find, names
+from handful.backbones.fetch import export, get
 from handful.backbones.inference import for_inference, keep_memory
 from handful.backbones.loading import from_state, load, state_of
 from handful.backbones.network import Network
@@ -15,9 +16,11 @@ __all__ = [
     "Tap",
     "WeightsFile",
     "availability",
+    "export",
     "find",
     "for_inference",
     "from_state",
+    "get",
     "keep_memory",
     "load",
     "locate",

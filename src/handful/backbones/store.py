@@ -198,9 +198,9 @@ def _missing(spec: BackboneSpec, *, offline: bool, full: bool) -> str:
             " Without a network: run handful backbones --export DIR on a machine that has them, carry the folder, "
             "and pass --weights DIR."
         )
-    what = "whole network" if full else "weights"
+    what = "weights of the whole" if full else "weights of"
     flag = " --full" if full and spec.weights else ""
-    return f"the {what} of {spec.name} are not on this machine. To get them: {how_to_get(spec)}{flag}.{carried} {here}"
+    return f"the {what} {spec.name} are not on this machine. To get them: {how_to_get(spec)}{flag}.{carried} {here}"
 
 
 def _is_at_hand(spec: BackboneSpec) -> bool:
