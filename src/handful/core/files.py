@@ -6,6 +6,9 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +63,49 @@ def write_bytes(path: Path, data: bytes) -> None:
             f"could not write {path} ({len(data):,} bytes): {error.strerror or error}. "
             "Check the free space and the permissions of the folder, or choose another one."
         ) from error
+
+
+@contextmanager
+def staged_folder(folder: Path) -> Iterator[Path]:
+    """Opens a temporary folder beside a new one; it takes the name, in one step, when the context ends well.
+
+    Raises:
+        HandfulError: something of that name exists, or the place cannot be written to; raised before any work.
+    """
+    refuse_existing(folder)
+    staging = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.partial"
+    try:
+        staging.mkdir(parents=True)
+    except OSError as error:
+        raise HandfulError(
+            f"cannot create {folder}: {error.strerror or error}. Choose a folder that you may write to, with --out."
+        ) from error
+    try:
+        yield staging
+        staging.rename(folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    _flush_folder(folder.parent)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raises HandfulError where a folder exists and is not empty, naming a free name instead."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HandfulError(
+            f"{folder} exists already, and nothing is overwritten. Choose another name, for instance "
+            f"--out {free_name(folder)}."
+        )
+
+
+def free_name(folder: Path) -> Path:
+    """Returns the folder's own name, or the first of name-2, name-3, ... that is not taken."""
+    number = 1
+    free = folder
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name}-{number}")
+    return free
 
 
 def write_text(path: Path, text: str) -> None:

@@ -146,14 +146,27 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class FittedHead:
+class LinearHead:
     """A linear output layer: `softmax((features @ weight + bias) / temperature)`.
 
     Attributes:
-        kind: "ridge", "logistic", or "average" of the two.
         weight: float64 (D, C).
         bias: float64 (C,).
-        temperature: positive; chosen on out-of-sample scores.
+        temperature: positive.
+    """
+
+    weight: FloatArray
+    bias: FloatArray
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class FittedHead:
+    """An output layer and how it was chosen.
+
+    Attributes:
+        kind: "ridge", "logistic", or "average" of the two.
+        linear: the layer itself; its temperature was chosen on out-of-sample scores.
         penalty: the regularisation strength that was chosen; of the ridge part for an average.
         held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
             see them (leave-one-out or cross-validation), after the temperature.
@@ -162,9 +175,7 @@ class FittedHead:
     """
 
     kind: Literal["ridge", "logistic", "average"]
-    weight: FloatArray
-    bias: FloatArray
-    temperature: float
+    linear: LinearHead
     penalty: float
     held_out_proba: FloatArray
     held_out_loss: float
@@ -267,6 +278,7 @@ class Run:
         heads: one fitted head per backbone, in the same order.
         evaluation: figures on the test part, read once.
         held_out: figures on the training part by models that did not see the picture; what choices were made with.
+        validation: figures on the user's own validation part, where there is one; nothing was chosen with it.
         test_proba: float64 (N_test, C), rows in the order of `split.test`.
         stages: where the time went.
         versions: library name to version, with "handful", "python" and the libraries that decide numbers.
@@ -289,3 +301,4 @@ class Run:
     machine: str
     command: str
     seed: int
+    validation: Evaluation | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,36 +15,11 @@ from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FeatureSet, ImageTable, Picture, PixelArray
 from handful.features import cache
 from handful.features.transforms import Preprocessing, View, prepare
+from handful.features.trunk import BATCH, ENGINE, PRECISION, FrozenTrunk
 from handful.images import READING_VERSION, pixels
-
-BATCH = 32
-"""Pictures per pass, always: a short last batch is padded, so that no row depends on how many others there are."""
 
 SHARD = 1024
 """Rows after which computed features are written down, so that an interrupted run loses little."""
-
-ENGINE = "torch eager, batch normalisation folded, channels last"
-PRECISION = "float32"
-
-Forward = Callable[[PixelArray], FeatureArray]
-
-
-class Trunk(Protocol):
-    """A frozen network that can say what its numbers mean before it is opened.
-
-    `facts` decide the numbers (backbone, weights hash, tap); `open` imports torch and returns the forward pass, from
-    uint8 (BATCH, S, S, 3) to float32 (BATCH, D), on so many threads.
-    """
-
-    title: str
-    n_features: int
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Everything about the network that decides its numbers."""
-
-    def open(self, preprocessing: Preprocessing, *, threads: int) -> Forward:
-        """Returns the forward pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +31,7 @@ class _Job:
 
 
 def extract(
-    trunk: Trunk,
+    trunk: FrozenTrunk,
     table: ImageTable,
     pictures: Sequence[Picture],
     *,
@@ -105,7 +80,7 @@ def extract(
     return FeatureSet(values, cache.space_key({"views": spaces}), n_computed=len(jobs))
 
 
-def _facts(trunk: Trunk, table: ImageTable, preprocessing: Preprocessing, view: View) -> dict[str, Any]:
+def _facts(trunk: FrozenTrunk, table: ImageTable, preprocessing: Preprocessing, view: View) -> dict[str, Any]:
     return {
         **trunk.facts,
         "preprocessing": asdict(preprocessing),

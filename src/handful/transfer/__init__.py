@@ -1,1 +1,6 @@
 """How a pre-trained network is transferred to the user's pictures, and why that way."""
+
+from handful.transfer.model import Member, Model, classify
+from handful.transfer.probe import Trained, locate_weights, train_probe
+
+__all__ = ["Member", "Model", "Trained", "classify", "locate_weights", "train_probe"]

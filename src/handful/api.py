@@ -1,0 +1,242 @@
+"""The whole path through the house: from a folder of pictures to a classifier, its report and its predictions."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from handful import export
+from handful.core.config import TrainConfig, option_fields
+from handful.core.errors import ConfigError
+from handful.core.files import free_name, staged_folder
+from handful.core.machine import count_threads, describe_machine, limit_threads, versions
+from handful.core.progress import Progress, Silent
+from handful.core.records import Evaluation, Prediction, Resolved, Run, Skipped, Stage
+from handful.evaluate import evaluate
+from handful.images import read, read_unlabelled
+from handful.report import write_run
+from handful.split import split
+from handful.transfer import Model, classify, locate_weights, train_probe
+
+PROBE = Resolved(
+    "features",
+    "a frozen network with a new output layer: the default run is small and fixed, and on few pictures this way of the "
+    "paper's three is the quickest and the hardest to overfit",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Answers for the readable pictures, and the others with the reason; iterates over the answers."""
+
+    answers: tuple[Prediction, ...]
+    skipped: tuple[Skipped, ...]
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __getitem__(self, index: int) -> Prediction:
+        return self.answers[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A trained model that answers for new pictures."""
+
+    model: Model
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the probabilities."""
+        return self.model.classes
+
+    def predict(
+        self,
+        pictures: str | PathLike[str] | Iterable[str | PathLike[str]],
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Predictions:
+        """Returns the most probable class and all probabilities of each picture.
+
+        Args:
+            pictures: a picture, a folder or an archive of pictures, or several of them.
+            threads: all cores by default.
+            progress: told about the work.
+
+        Raises:
+            DataError: a path does not exist, or nothing in it looks like a picture.
+        """
+        named = [pictures] if isinstance(pictures, str | PathLike) else list(pictures)
+        watch = progress or Silent()
+        n_threads = count_threads(threads)
+        table = read_unlabelled(
+            [Path(name) for name in named],
+            self.model.reading,
+            full_scale=self.model.full_scale,
+            threads=n_threads,
+            progress=watch,
+        )
+        with limit_threads(n_threads):
+            proba = classify(
+                self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False
+            )
+        answers = tuple(
+            Prediction(picture.path, self.classes[row.argmax()], row)
+            for picture, row in zip(table.pictures, proba, strict=True)
+        )
+        return Predictions(answers, table.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `train` returns: the classifier, its figures, and the run folder with its report."""
+
+    folder: Path
+    run: Run
+    classifier: Classifier
+
+    @property
+    def report(self) -> Path:
+        """The page to look at."""
+        return self.folder / "report.html"
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Figures on the test part."""
+        return self.run.evaluation
+
+    def predict(self, pictures: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Predictions:
+        """Returns `Classifier.predict` of the classifier that was just trained."""
+        return self.classifier.predict(pictures)
+
+
+def train(
+    data: str | PathLike[str],
+    out: str | PathLike[str] | None = None,
+    *,
+    config: TrainConfig | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Result:
+    """Trains a classifier on a folder of pictures, measures it on pictures kept apart, and writes a run folder.
+
+    Args:
+        data: a folder with one folder per class, a table (CSV, Parquet), or an archive of these.
+        out: the run folder to make; by default `run` in the current folder, or `run-2`, `run-3`, ...
+        config: all options at once; or give single ones by name.
+        progress: told about the work.
+        options: any option of `TrainConfig` by name, for instance `backbone="alexnet", seed=1`. (The only open keyword
+            list of this library: the options are fields of `TrainConfig`, checked there, and written once.)
+
+    Returns:
+        The classifier, its figures, and where the report is.
+
+    Raises:
+        ConfigError: an option that does not exist or cannot work.
+        DataError: pictures that cannot be used as they are.
+        WeightsError: pre-trained weights that are not at hand.
+    """
+    if config is not None and options:
+        raise ConfigError(f"config and single options ({', '.join(options)}) were both given; give one or the other.")
+    config = config or TrainConfig.of(options)
+    watch, clock = progress or Silent(), _Clock()
+    threads = count_threads(config.run.threads)
+    folder = Path(out) if out else free_name(Path("run"))
+    with staged_folder(folder) as staging, limit_threads(threads):
+        backbones = locate_weights(config)
+        with clock("read pictures"):
+            table = read(Path(data), config.reading, threads=threads, progress=watch)
+            parts = split(table, config.split, seed=config.run.seed)
+        with clock("train"):
+            trained = train_probe(table, parts, config, backbones=backbones, threads=threads, progress=watch)
+        labels = table.labels
+
+        def measured(indices: Any) -> tuple[Any, Evaluation]:
+            pictures = [table.pictures[index] for index in indices]
+            proba = classify(trained.model, table, pictures, threads=threads, progress=watch, use_cache=True)
+            return proba, _evaluated(proba, indices)
+
+        def _evaluated(proba: Any, indices: Any) -> Evaluation:
+            return evaluate(proba, labels[indices], classes=table.classes, train_labels=labels[parts.train])
+
+        validation = measured(parts.validation)[1] if len(parts.validation) else None
+        with clock("test"):
+            test_proba, evaluation = measured(parts.test)
+        with clock("save the model"):
+            export.save(trained.model, staging / "model")
+        run = Run(
+            table=table,
+            split=parts,
+            options={**_given(config), **trained.options},
+            strategy=PROBE,
+            weights=trained.weights,
+            heads=trained.heads,
+            evaluation=evaluation,
+            held_out=_evaluated(trained.held_out_proba, parts.train),
+            test_proba=test_proba,
+            stages=clock.stages(),
+            versions=versions(),
+            machine=describe_machine(threads),
+            command=_command(Path(data), config),
+            seed=config.run.seed,
+            validation=validation,
+        )
+        write_run(run, staging)
+    return Result(folder, run, Classifier(trained.model))
+
+
+def load(run: str | PathLike[str]) -> Classifier:
+    """Returns the classifier of a run folder.
+
+    Raises:
+        BundleError: there is none, it was damaged, or this version cannot read it.
+    """
+    return Classifier(export.load(Path(run)))
+
+
+@dataclass
+class _Clock:
+    """Measures stages of a run."""
+
+    measured: list[Stage] = field(default_factory=list)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self.measured.append(Stage(name, perf_counter() - start))
+
+    def stages(self) -> tuple[Stage, ...]:
+        return tuple(self.measured)
+
+
+def _given(config: TrainConfig) -> dict[str, Resolved]:
+    """Returns every option with its own value; those with `auto` are overwritten by what they were resolved to."""
+    values = {name: value for room in config.to_dict().values() for name, value in room.items()}
+    return {
+        name: Resolved(value, "default" if value == declared.default else "chosen by the user")
+        for name, value in values.items()
+        for _, declared in [option_fields()[name]]
+    }
+
+
+def _command(data: Path, config: TrainConfig) -> str:
+    """Returns the command line that makes the run again."""
+    words = ["handful", "train", str(data)]
+    for name, resolved in _given(config).items():
+        if resolved.reason == "default":
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        value = ",".join(resolved.value) if isinstance(resolved.value, tuple) else resolved.value
+        words += [flag] if value is True else [flag, str(value)]
+    return shlex.join(words)

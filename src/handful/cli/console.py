@@ -1,0 +1,70 @@
+"""What the command line shows: bars while it works, one answer at the end, one message when something is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+from rich.progress import Task
+from rich.text import Text
+
+from handful.core.files import dump_json
+
+
+class Bars:
+    """Draws a bar with rate and time left for every stage; quiet where nobody watches."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+
+    @contextmanager
+    def stage(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Shows a bar while the stage is open."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+        )
+        with RichProgress(*columns, console=self.console, disable=not self.console.is_terminal) as bars:
+            task = bars.add_task(label, total=total)
+            yield lambda n_done: bars.advance(task, n_done)
+
+    def say(self, message: str) -> None:
+        """Prints a remark above the bars."""
+        if self.console.is_terminal:
+            self.console.print(message, style="dim", highlight=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where a command's result goes: text for people, or one JSON object for programs."""
+
+    as_json: bool
+
+    def give(self, text: str, value: Any) -> None:
+        """Prints the text, or the value as one line of JSON, on standard output."""
+        sys.stdout.write((dump_json(value) if self.as_json else text) + "\n")
+
+
+def complain(message: str, *, exit_code: int, as_json: bool) -> None:
+    """Prints one message on standard error; with --json also one object on standard output."""
+    sys.stderr.write(f"handful: {message}\n")
+    if as_json:
+        sys.stdout.write(dump_json({"error": message, "exit_code": exit_code}) + "\n")
+
+
+class _Rate(ProgressColumn):
+    """Steps per second."""
+
+    def render(self, task: Task) -> Text:
+        """Returns the rate since the stage began."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")

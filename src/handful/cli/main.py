@@ -1,0 +1,74 @@
+"""The command `handful`: its subcommands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from handful.cli import backbones, check, demo, predict, report, train
+from handful.cli.console import complain
+from handful.cli.options import with_options
+from handful.core.errors import HandfulError
+
+OUR_FAULT, INTERRUPTED, TERMINATED = 1, 130, 143
+
+app = typer.Typer(
+    name="handful",
+    help="Trains an accurate image classifier from a handful of pictures, and says how good it is and how sure that is.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error arose.")] = False,
+) -> None:
+    """Options before the command."""
+    if version:
+        from importlib.metadata import version as installed
+
+        sys.stdout.write(f"handful {installed('handful')}\n")
+        raise typer.Exit
+
+
+app.command("train")(with_options(train.train))
+app.command("predict")(predict.predict)
+app.command("check")(with_options(check.check, rooms=("reading",)))
+app.command("backbones")(backbones.backbones)
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Runs a command; every error ends in one message and an exit code: 2 the user's, 1 ours, 130 and 143 stopped."""
+    signal.signal(signal.SIGTERM, _terminate)
+    arguments = sys.argv[1:]
+    as_json = "--json" in arguments
+    try:
+        app(arguments, standalone_mode=True)
+    except HandfulError as error:
+        if "--debug" in arguments:
+            raise
+        complain(str(error), exit_code=error.exit_code, as_json=as_json)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complain("stopped; nothing half-written was left behind.", exit_code=INTERRUPTED, as_json=as_json)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        message = f"a fault in handful itself: {type(error).__name__}: {error}. Run the command again as `handful --debug ...` and report what it prints."
+        complain(message, exit_code=OUR_FAULT, as_json=as_json)
+        sys.exit(OUR_FAULT)
+
+
+def _terminate(signal_number: int, frame: FrameType | None) -> None:
+    sys.exit(TERMINATED)

@@ -1,0 +1,45 @@
+"""`handful predict`: a run's answers for new pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from handful.cli.console import Answer, Bars
+from handful.cli.options import Json
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="The run folder that `handful train` made.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders or archives of pictures.")],
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the answers to this file.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all cores by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Name the class of new pictures."""
+    from handful import api
+    from handful.core.files import write_text
+    from handful.report import prediction_rows
+
+    classifier = api.load(run)
+    found = classifier.predict(pictures, threads=threads, progress=Bars())
+    if csv_file is not None:
+        stream = io.StringIO(newline="")
+        csv.writer(stream, lineterminator="\n").writerows(prediction_rows(found.answers, classifier.classes))
+        write_text(csv_file, stream.getvalue())
+    lines = [f"{answer.path}  {answer.label}  {100 * answer.proba.max():.1f} %" for answer in found]
+    lines += [f"{skipped.path}  skipped: {skipped.reason}" for skipped in found.skipped]
+    if csv_file is not None:
+        lines = [f"{len(found)} answers in {csv_file}; {len(found.skipped)} skipped.", *lines[len(found) :]]
+    value = {
+        "classes": classifier.classes,
+        "predictions": [
+            {"path": a.path, "label": a.label, "confidence": float(a.proba.max()), "proba": a.proba} for a in found
+        ],
+        "skipped": [{"path": s.path, "reason": s.reason} for s in found.skipped],
+    }
+    Answer(as_json).give("\n".join(lines), value)

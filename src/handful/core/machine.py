@@ -1,0 +1,48 @@
+"""The machine that a run uses: its cores and what to call it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import AbstractContextManager
+from importlib.metadata import version
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+LIBRARIES = ("handful", "torch", "numpy", "scipy", "pillow", "safetensors")
+"""Libraries whose version can change a number."""
+
+
+def count_threads(wanted: int | None) -> int:
+    """Returns the wanted number of threads, or the number of cores that this process may use."""
+    if wanted is not None:
+        return wanted
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def limit_threads(threads: int) -> AbstractContextManager[object]:
+    """Limits the linear algebra libraries to so many threads while the context is open."""
+    limits: AbstractContextManager[object] = threadpool_limits(limits=threads)
+    return limits
+
+
+def describe_machine(threads: int) -> str:
+    """Returns one line: system, processor, cores and threads in use."""
+    return f"{platform.system()} {platform.machine()}, {_processor()}, {os.cpu_count()} cores, {threads} threads used"
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the libraries that can change a number, without importing them."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown processor"

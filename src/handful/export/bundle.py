@@ -1,0 +1,165 @@
+"""A saved model: weights in safetensors, everything else in JSON, every byte covered by a manifest.
+
+Nothing in a bundle is ever executed or imported by name: a backbone is looked up in handful's own catalogue, and every
+value is checked against what the catalogue and the format allow before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from handful.backbones import find, state_of
+from handful.core.config import TrainConfig
+from handful.core.errors import BundleError, ConfigError
+from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
+from handful.core.records import LinearHead
+from handful.features import VIEWS, Preprocessing, trunk_from_state
+from handful.transfer import Member, Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+MODEL, WEIGHTS, MANIFEST = "model.json", "weights.safetensors", "manifest.json"
+AGAIN = "Copy the run folder again from where it was made, or train again."
+
+
+def save(model: Model, folder: Path) -> None:
+    """Writes a model into a folder; the manifest, with the hash of every other file, comes last."""
+    import safetensors.torch
+    import torch
+
+    tensors: dict[str, Tensor] = {}
+    for number, member in enumerate(model.members):
+        tensors |= {f"{number}.trunk.{name}": value for name, value in state_of(member.trunk.network()).items()}
+        tensors[f"{number}.head.weight"] = torch.from_numpy(np.ascontiguousarray(member.head.weight))
+        tensors[f"{number}.head.bias"] = torch.from_numpy(np.ascontiguousarray(member.head.bias))
+    facts = {
+        "format": FORMAT,
+        "classes": model.classes,
+        "full_scale": model.full_scale,
+        "reading": asdict(model.reading),
+        "members": [
+            {
+                "backbone": member.trunk.spec.name,
+                "tap": member.trunk.tap.name,
+                "weights_sha256": member.trunk.weights_sha256,
+                "preprocessing": asdict(member.preprocessing),
+                "views": member.views,
+                "temperature": member.head.temperature,
+            }
+            for member in model.members
+        ],
+    }
+    files = {
+        WEIGHTS: safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()}),
+        MODEL: dump_json(facts, indent=2).encode(),
+    }
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+    write_json(folder / MANIFEST, {name: sha256_bytes(data) for name, data in files.items()})
+
+
+def load(run: Path) -> Model:
+    """Returns the model of a run folder, or of its `model` folder.
+
+    Raises:
+        BundleError: there is no model, a byte of it changed, or this version of handful cannot read it.
+    """
+    folder = run / "model" if (run / "model").is_dir() else run
+    if not (folder / MANIFEST).is_file():
+        raise BundleError(
+            f"there is no model in {run}: {MANIFEST} is missing. Name the run folder that `handful train` printed."
+        )
+    manifest = _json(folder / MANIFEST, (folder / MANIFEST).read_bytes())
+    facts = _json(folder / MODEL, _verified(folder, MODEL, manifest))
+    if facts.get("format") != FORMAT:
+        raise BundleError(
+            f"{folder / MODEL} is of format {facts.get('format')!r}; this version of handful reads format {FORMAT}. "
+            "Use the version that made it (in result.json, under versions), or train again."
+        )
+    import safetensors.torch
+
+    tensors = safetensors.torch.load(_verified(folder, WEIGHTS, manifest))
+    try:
+        classes = tuple(_text(name) for name in facts["classes"])
+        members = tuple(
+            _member(member, number, tensors, n_classes=len(classes)) for number, member in enumerate(facts["members"])
+        )
+        reading = TrainConfig.of(facts["reading"]).reading
+        full_scale = int(facts["full_scale"])
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise BundleError(
+            f"{folder / MODEL} does not describe a model that this version can use: {error}. {AGAIN}"
+        ) from error
+    if not members or len(set(classes)) != len(classes) or full_scale < 1:
+        raise BundleError(f"{folder / MODEL} names no network, or a class twice, or no full scale. {AGAIN}")
+    return Model(classes, members, full_scale, reading)
+
+
+def _member(facts: dict[str, Any], number: int, tensors: dict[str, Tensor], *, n_classes: int) -> Member:
+    spec = find(facts["backbone"])
+    taps = {tap.name: tap for tap in spec.taps}
+    tap = taps[facts["tap"]]
+    weight = tensors[f"{number}.head.weight"].double().numpy()
+    bias = tensors[f"{number}.head.bias"].double().numpy()
+    temperature = float(facts["temperature"])
+    if bias.shape != (n_classes,) or weight.ndim != 2 or weight.shape[1] != n_classes:
+        raise ValueError(f"an output layer of shape {weight.shape} and {bias.shape} for {n_classes} classes")
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all() and 0.0 < temperature < float("inf")):
+        raise ValueError("an output layer that is not finite")
+    views = tuple(facts["views"])
+    if views not in VIEWS.values():
+        raise ValueError(f"views {views!r}; expected one of {list(VIEWS.values())}")
+    prefix = f"{number}.trunk."
+    state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    trunk = trunk_from_state(spec, tap, state, sha256=_text(facts["weights_sha256"]))
+    return Member(trunk, _preprocessing(facts["preprocessing"]), views, LinearHead(weight, bias, temperature))
+
+
+def _preprocessing(facts: dict[str, Any]) -> Preprocessing:
+    options = {name: facts[name] for name in ("size", "fit", "interpolation")}
+    features = TrainConfig.of(options).features
+    mean, std = (tuple(float(value) for value in facts[name]) for name in ("mean", "std"))
+    share = float(facts["share"])
+    if len(mean) != 3 or len(std) != 3 or not 0.0 < share <= 1.0 or min(std) <= 0.0:
+        raise ValueError(f"preprocessing {facts!r}")
+    if features.size is None or "auto" in (features.fit, features.interpolation):
+        raise ValueError(f"preprocessing {facts!r} that is not resolved")
+    return Preprocessing(features.size, features.fit, features.interpolation, mean, std, share)  # type: ignore[arg-type]
+
+
+def _verified(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+    """Returns the bytes of a file of the bundle, which are what the manifest says."""
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder / name} cannot be read: {error.strerror}. {AGAIN}") from error
+    found = sha256_bytes(data)
+    if found != manifest.get(name):
+        raise BundleError(
+            f"{folder / name} changed since it was written: its SHA-256 is {found}, the manifest says "
+            f"{manifest.get(name)}. {AGAIN}"
+        )
+    return data
+
+
+def _json(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise BundleError(f"{path} is not JSON: {error}. {AGAIN}") from error
+    if not isinstance(value, dict):
+        raise BundleError(f"{path} holds no object. {AGAIN}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} where a text was expected")
+    return value

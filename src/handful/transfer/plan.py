@@ -1,0 +1,126 @@
+"""What the network is shown: every `auto` about features resolved, with its reason, before the features are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from handful.backbones import BackboneSpec, find
+from handful.core.config import FeaturesConfig
+from handful.core.errors import ConfigError
+from handful.core.records import Picture, Resolved
+from handful.features import VIEWS, Fit, Interpolation, Preprocessing, View
+
+DEFAULT_BACKBONE = "efficientnet-lite0"
+
+MIRROR_LIMIT = 1000
+"""Pictures up to which the mirror image is worth its time by default: about 20 s of a network on two cores."""
+
+WIDE = 1.5
+"""Aspect ratio (that of a 3:2 photograph) past which a central square would lose more than a third of a picture."""
+
+HeldOutLoss = Callable[[Preprocessing], float]
+"""Held-out log loss of a probe on some training pictures, prepared in the given way."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """How one backbone sees the pictures; `options` say why."""
+
+    preprocessing: Preprocessing
+    views: tuple[View, ...]
+    options: dict[str, Resolved]
+
+
+def choose_backbones(config: FeaturesConfig) -> tuple[tuple[BackboneSpec, ...], Resolved]:
+    """Returns the backbones that the option names, in its order.
+
+    Raises:
+        ConfigError: an unknown name, or one named twice.
+    """
+    if config.backbone == "auto":
+        reason = "installed with handful, and the default run uses one network"
+        return (find(DEFAULT_BACKBONE),), Resolved(DEFAULT_BACKBONE, reason)
+    specs = tuple(find(name.strip()) for name in config.backbone.split("+"))
+    names = [spec.name for spec in specs]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"backbone is {config.backbone!r}, which names a network twice; name each once.")
+    return specs, Resolved("+".join(names), "chosen by the user")
+
+
+def plan_features(
+    config: FeaturesConfig, spec: BackboneSpec, pictures: Sequence[Picture], *, held_out_loss: HeldOutLoss
+) -> FeaturePlan:
+    """Returns how a backbone is shown the pictures.
+
+    Args:
+        config: the options, some of them "auto".
+        spec: the backbone.
+        pictures: all pictures of the run; only their sizes and number are looked at.
+        held_out_loss: tries a preprocessing on training pictures; called only where a choice is open.
+    """
+    size = config.size or spec.input_size
+    sizes = Resolved(size, "chosen by the user" if config.size else f"what {spec.name} was trained with")
+    fit = _fit(config, pictures)
+    views = _views(config, len(pictures))
+    base = Preprocessing(
+        size=size,
+        fit=cast(Fit, fit.value),
+        interpolation=spec.interpolation,
+        mean=spec.mean,
+        std=spec.std,
+    )
+    interpolation = _interpolation(config, base, pictures, held_out_loss=held_out_loss)
+    return FeaturePlan(
+        preprocessing=replace(base, interpolation=interpolation.value),
+        views=VIEWS[views.value],
+        options={
+            "size": sizes,
+            "fit": fit,
+            "interpolation": interpolation,
+            "views": views,
+            "view_use": Resolved(config.view_use, "default" if config.view_use == "average" else "chosen by the user"),
+        },
+    )
+
+
+def _fit(config: FeaturesConfig, pictures: Sequence[Picture]) -> Resolved:
+    if config.fit != "auto":
+        return Resolved(config.fit, "chosen by the user")
+    ratios = [max(p.width, p.height) / min(p.width, p.height) for p in pictures]
+    ratio = float(np.median(ratios))
+    if ratio > WIDE:
+        return Resolved("squash", f"the median aspect ratio is {ratio:.2f}: a central square would cut too much away")
+    return Resolved("crop", f"the median aspect ratio is {ratio:.2f}: the central square holds most of a picture")
+
+
+def _views(config: FeaturesConfig, n_images: int) -> Resolved:
+    if config.views != "auto":
+        return Resolved(config.views, "chosen by the user")
+    if n_images <= MIRROR_LIMIT:
+        return Resolved("mirror", f"{n_images} pictures are few enough to look at each one's mirror image too")
+    return Resolved("plain", f"{n_images} pictures: a second view would double the time for little; --views mirror adds it")
+
+
+def _interpolation(
+    config: FeaturesConfig, base: Preprocessing, pictures: Sequence[Picture], *, held_out_loss: HeldOutLoss
+) -> Resolved:
+    if config.interpolation != "auto":
+        return Resolved(config.interpolation, "chosen by the user")
+    median = float(np.median([min(p.width, p.height) for p in pictures]))
+    if median >= base.size:
+        return Resolved(base.interpolation, "what the network was trained with")
+    losses = {
+        name: held_out_loss(replace(base, interpolation=name))
+        for name in cast(tuple[Interpolation, ...], ("bilinear", "bicubic"))
+    }
+    best, other = sorted(losses, key=lambda name: losses[name])
+    return Resolved(
+        best,
+        f"pictures are smaller than the network's input (median shorter side {median:.0f} of {base.size} pixels), so "
+        f"both were tried by validation on training pictures: held-out log loss {losses[best]:.4f}, against "
+        f"{losses[other]:.4f} for {other}",
+    )

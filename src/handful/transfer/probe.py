@@ -1,0 +1,165 @@
+"""Feature extraction, the first of the paper's three ways (section 3.3): the network fixed, a new output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from handful.backbones import BackboneSpec, LocatedWeights, locate
+from handful.core.config import TrainConfig
+from handful.core.progress import Progress
+from handful.core.records import FittedHead, FloatArray, ImageTable, Picture, Resolved, Split, WeightsUsed
+from handful.features import FrozenTrunk, Preprocessing, extract, trunk_from_weights
+from handful.heads import fit_head
+from handful.split import units
+from handful.transfer.model import Member, Model
+from handful.transfer.plan import choose_backbones, plan_features
+
+TRIAL_PICTURES = 1000
+"""Training pictures on which preprocessings are compared, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training made, and how every choice was made.
+
+    Attributes:
+        model: the classifier.
+        heads: one per member: how its output layer was chosen.
+        held_out_proba: float64 (N_train, C), rows sum to 1, in the order of `Split.train`: the average of the members'
+            probabilities, each from a model that did not see the picture.
+        options: the options of the features and heads rooms, resolved.
+        weights: one per member.
+    """
+
+    model: Model
+    heads: tuple[FittedHead, ...]
+    held_out_proba: FloatArray
+    options: dict[str, Resolved]
+    weights: tuple[WeightsUsed, ...]
+
+
+def locate_weights(config: TrainConfig) -> tuple[tuple[BackboneSpec, LocatedWeights], ...]:
+    """Returns the backbones of a run with their weights, found on this machine; quick, and without torch.
+
+    Raises:
+        ConfigError: an unknown backbone.
+        WeightsError: weights that are not at hand.
+    """
+    specs, _ = choose_backbones(config.features)
+    folder = Path(config.run.weights) if config.run.weights else None
+    return tuple((spec, locate(spec, folder=folder, offline=config.run.offline)) for spec in specs)
+
+
+def train_probe(
+    table: ImageTable,
+    split: Split,
+    config: TrainConfig,
+    *,
+    backbones: Sequence[tuple[BackboneSpec, LocatedWeights]],
+    threads: int,
+    progress: Progress,
+) -> Trained:
+    """Returns a classifier that was fitted on the training part alone; the test part is not read here.
+
+    Args:
+        table: the data set.
+        split: its parts.
+        config: the options.
+        backbones: from `locate_weights`.
+        threads: resolved.
+        progress: told about the work.
+    """
+    probe = _Probe(table, split, config, threads, progress)
+    fitted = [probe.fit(trunk_from_weights(spec, located)) for spec, located in backbones]
+    options = {"backbone": choose_backbones(config.features)[1]}
+    for member, _, resolved in fitted:
+        suffix = f" ({member.trunk.spec.name})" if len(fitted) > 1 else ""
+        options |= {name + suffix: value for name, value in resolved.items()}
+    heads = tuple(head for _, head, _ in fitted)
+    held_out: FloatArray = np.mean([_per_picture(head, len(split.train)) for head in heads], axis=0)
+    members = tuple(member for member, _, _ in fitted)
+    return Trained(
+        model=Model(table.classes, members, table.full_scale, config.reading),
+        heads=heads,
+        held_out_proba=held_out,
+        options=options,
+        weights=tuple(
+            WeightsUsed(spec.name, located.path.name, located.sha256, located.origin, spec.licence)
+            for spec, located in backbones
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """What every member's fit shares."""
+
+    table: ImageTable
+    split: Split
+    config: TrainConfig
+    threads: int
+    progress: Progress
+
+    def fit(self, trunk: FrozenTrunk) -> tuple[Member, FittedHead, dict[str, Resolved]]:
+        """Returns one member, how its head was chosen, and its options."""
+        plan = plan_features(
+            self.config.features,
+            trunk.spec,
+            self.table.pictures,
+            held_out_loss=lambda preprocessing: self.held_out_loss(trunk, preprocessing),
+        )
+        train = [self.table.pictures[index] for index in self.split.train]
+        features = extract(
+            trunk,
+            self.table,
+            train,
+            preprocessing=plan.preprocessing,
+            views=plan.views,
+            threads=self.threads,
+            progress=self.progress,
+        ).values
+        n_rows = features.shape[1] if self.config.features.view_use == "rows" else 1
+        rows = features.reshape(len(train) * n_rows, -1) if n_rows > 1 else features.mean(axis=1)
+        head, kind = fit_head(
+            rows,
+            np.repeat(self.table.labels[self.split.train], n_rows),
+            kind=self.config.heads.head,
+            n_classes=len(self.table.classes),
+            units=np.repeat(units(train), n_rows),
+            seed=self.config.run.seed,
+        )
+        return Member(trunk, plan.preprocessing, plan.views, head.linear), head, {**plan.options, "head": kind}
+
+    def held_out_loss(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> float:
+        """Returns the held-out log loss of a ridge head on some training pictures, drawn by the seed."""
+        rng = np.random.default_rng(self.config.run.seed)
+        chosen = np.sort(rng.permutation(self.split.train)[:TRIAL_PICTURES])
+        pictures: list[Picture] = [self.table.pictures[index] for index in chosen]
+        features = extract(
+            trunk,
+            self.table,
+            pictures,
+            preprocessing=preprocessing,
+            views=("plain",),
+            threads=self.threads,
+            progress=self.progress,
+        ).values
+        head, _ = fit_head(
+            features[:, 0],
+            self.table.labels[chosen],
+            kind="ridge",
+            n_classes=len(self.table.classes),
+            units=units(pictures),
+            seed=self.config.run.seed,
+        )
+        return head.held_out_loss
+
+
+def _per_picture(head: FittedHead, n_images: int) -> FloatArray:
+    """Returns float64 (N, C): the held-out probabilities averaged over the rows of each picture."""
+    average: FloatArray = head.held_out_proba.reshape(n_images, -1, head.held_out_proba.shape[1]).mean(axis=1)
+    return average

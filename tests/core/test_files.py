@@ -1,0 +1,79 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from handful.core.errors import HandfulError
+from handful.core.files import (
+    cache_folder,
+    dump_json,
+    free_name,
+    sha256_bytes,
+    sha256_file,
+    staged_folder,
+    write_bytes,
+    write_json,
+)
+
+
+def test_a_file_is_written_whole_and_flushed_in_the_right_order(tmp_path, monkeypatch):
+    calls = []
+    for name in ("fsync", "replace"):
+        original = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, _n=name, _o=original, **k: (calls.append(_n), _o(*a, **k))[1])
+    write_bytes(tmp_path / "new" / "file.bin", b"content")
+    assert (tmp_path / "new" / "file.bin").read_bytes() == b"content"
+    assert calls == ["fsync", "replace", "fsync"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    target = tmp_path / "file.bin"
+    write_bytes(target, b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HandfulError, match=r"could not write .*file.bin \(3 bytes\): No space left"):
+        write_bytes(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]
+
+
+def test_json_has_no_nan_and_reads_back(tmp_path):
+    write_json(tmp_path / "value.json", {"a": np.float64("nan"), "b": np.arange(3), "c": (1.5, None), "d": tmp_path})
+    assert json.loads((tmp_path / "value.json").read_text()) == {"a": None, "b": [0, 1, 2], "c": [1.5, None], "d": str(tmp_path)}
+    assert dump_json({"infinite": float("inf")}) == '{"infinite": null}'
+
+
+def test_hashes_of_bytes_and_files_agree(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "a") == sha256_bytes(b"abc")
+    assert sha256_bytes(b"abc").startswith("ba7816bf")  # FIPS 180-2, appendix B.1
+
+
+def test_the_cache_variable_moves_every_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("HANDFUL_CACHE", str(tmp_path))
+    assert cache_folder("features") == tmp_path / "features"
+
+
+def test_a_staged_folder_appears_only_when_all_is_well(tmp_path):
+    with staged_folder(tmp_path / "run") as staging:
+        (staging / "file").write_text("x")
+        assert not (tmp_path / "run").exists()
+    assert (tmp_path / "run" / "file").read_text() == "x"
+
+
+def test_a_staged_folder_leaves_nothing_behind_when_something_fails(tmp_path):
+    with pytest.raises(RuntimeError, match="halfway"), staged_folder(tmp_path / "run"):
+        raise RuntimeError("halfway")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_not_overwritten_and_a_free_name_is_offered(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine").write_text("x")
+    with pytest.raises(HandfulError, match="exists already.*run-2"), staged_folder(tmp_path / "run"):
+        pass
+    assert free_name(tmp_path / "run") == tmp_path / "run-2"

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handful.core.config import SplitConfig
+from handful.core.errors import DataError
+from handful.split import split, test_size, units
+from handful.testing.tables import table_of
+
+test_size.__test__ = False
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.mark.parametrize(("n_images", "share", "expected"), [(2400, 0.2, 400), (120, 0.2, 20), (100, 1.0, 50)])
+def test_the_test_part_is_a_share_of_the_training_part(root, n_images, share, expected):
+    assert test_size(n_images, share) == expected
+    drawn = split(table_of(list(np.arange(n_images) % 4), root), SplitConfig(test=share), seed=0)
+    assert len(drawn.test) == expected
+    assert len(drawn.test) / len(drawn.train) == pytest.approx(share, abs=0.01)
+
+
+def test_every_class_gives_its_share(root):
+    labels = np.repeat([0, 1, 2], [300, 60, 12])
+    drawn = split(table_of(list(labels), root), SplitConfig(), seed=3)
+    assert np.bincount(labels[drawn.test]).tolist() == [50, 10, 2]
+
+
+def test_the_parts_hold_every_picture_once(root):
+    drawn = split(table_of([0, 1] * 30, root), SplitConfig(), seed=1)
+    assert sorted([*drawn.train, *drawn.test]) == list(range(60))
+
+
+def test_equal_seeds_draw_equal_parts_and_others_do_not(root):
+    table = table_of([0, 1] * 50, root)
+    first, again, other = (split(table, SplitConfig(), seed=seed).test.tolist() for seed in (7, 7, 8))
+    assert first == again != other
+
+
+def test_duplicates_stay_on_one_side_of_the_split(root):
+    pixels = [str(index // 3) for index in range(90)]
+    drawn = split(table_of([index // 3 % 2 for index in range(90)], root, pixels=pixels), SplitConfig(), seed=0)
+    assert not {pixels[i] for i in drawn.train} & {pixels[i] for i in drawn.test}
+    assert abs(len(drawn.test) - 15) <= 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), n_groups=st.integers(4, 12))
+def test_groups_stay_on_one_side_and_the_size_is_near(root, seed, n_groups):
+    rng = np.random.default_rng(seed)
+    groups = [str(group) for group in np.r_[np.arange(n_groups), rng.integers(0, n_groups, 200)]]
+    labels = list(np.r_[np.zeros(n_groups, int), rng.integers(0, 2, 200)])
+    drawn = split(table_of(labels, root, groups=groups), SplitConfig(test=0.5), seed=seed)
+    assert not {groups[i] for i in drawn.train} & {groups[i] for i in drawn.test}
+    assert set(np.array(labels)[drawn.train]) == {0, 1}
+
+
+def test_pictures_are_joined_through_others(root):
+    table = table_of([0] * 4, root, pixels=["a", "a", "b", "c"], groups=["", "g", "g", ""])
+    joined = units(table.pictures)
+    assert joined[0] == joined[1] == joined[2] != joined[3]
+
+
+def test_two_pictures_a_class_leave_one_to_train_and_one_to_test(root):
+    drawn = split(table_of([0, 0, 1, 1], root), SplitConfig(), seed=0)
+    assert len(drawn.train) == len(drawn.test) == 2
+
+
+def test_a_class_that_is_one_group_is_not_tested_and_this_is_said(root):
+    table = table_of([0] * 10 + [1] * 10, root, groups=[""] * 10 + ["patient"] * 10)
+    drawn = split(table, SplitConfig(), seed=0)
+    assert any("no test picture for 'class 1'" in note for note in drawn.notes)
+
+
+def test_the_users_parts_are_kept(root):
+    drawn = split(table_of([0, 1] * 3, root, parts=["train", "train", "validation", "test", "test", "train"]), SplitConfig(), seed=0)
+    assert (drawn.train.tolist(), drawn.validation.tolist(), drawn.test.tolist()) == ([0, 1, 5], [2], [3, 4])
+    assert drawn.given
+
+
+def test_a_leak_between_the_users_parts_is_said_loudly(root):
+    table = table_of([0, 1, 0, 1], root, pixels=["a", "b", "a", "c"], parts=["train", "train", "test", "test"])
+    assert any(note.startswith("LEAK: 1 of 2") for note in split(table, SplitConfig(), seed=0).notes)
+
+
+def test_a_class_without_training_pictures_is_an_error(root):
+    table = table_of([0, 1, 1], root, parts=["train", "test", "test"])
+    with pytest.raises(DataError, match="no training picture for class 'class 1'"):
+        split(table, SplitConfig(), seed=0)
+
+
+def test_nothing_to_test_with_is_an_error(root):
+    with pytest.raises(DataError, match="no picture is left to test with"):
+        split(table_of([0, 1], root), SplitConfig(), seed=0)
