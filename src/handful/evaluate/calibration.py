@@ -27,7 +27,7 @@ class CalibrationBin:
 def calibration_bins(proba: FloatArray, labels: IntArray, *, n_bins: int = 10) -> tuple[CalibrationBin, ...]:
     """Returns the pictures in bins of equal count (to within one), from the least to the most confident answers.
 
-    Equal counts instead of equal widths (Nguyen and O'Connor 2015, adaptive binning): with a handful of pictures most bins of
+    Equal counts instead of equal widths (Nguyen and O'Connor 2015): with a handful of pictures most bins of
     equal width hold one picture or none. Answers of equal confidence share their hits evenly, so that the figures
     do not depend on the order of the pictures.
 

@@ -48,7 +48,7 @@ def evaluate(proba: FloatArray, labels: IntArray, *, classes: Sequence[str], tra
         accuracy_interval=wilson_interval(n_right, n_images),
         balanced_accuracy=float(np.mean([figures.recall for figures in present])),
         macro_f1=float(np.mean([figures.f1 for figures in present])),
-        log_loss=float(-np.mean(np.log(np.clip(of_the_truth, SMALLEST_PROBABILITY, 1.0)))),
+        log_loss=abs(float(np.mean(np.log(np.clip(of_the_truth, SMALLEST_PROBABILITY, 1.0))))),  # abs: no -0.0
         calibration_error=calibration_error(calibration_bins(proba, labels)),
         majority_baseline=_majority_baseline(labels, train_labels, n_classes),
         confusion=confusion,

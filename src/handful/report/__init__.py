@@ -1,1 +1,7 @@
 """A run folder: numbers, figures and one page."""
+
+from handful.report.result import result_dict
+from handful.report.run_folder import write_run
+from handful.report.summary import summary
+
+__all__ = ["result_dict", "summary", "write_run"]

@@ -1,0 +1,150 @@
+"""The figures for a paper: PNG at twice the usual resolution, and SVG whose text stays text.
+
+matplotlib is used without pyplot, which would keep figures and choose a window system for the whole process. It is
+imported inside the functions, because that takes most of a second.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from handful.core.records import Evaluation, Run
+from handful.report.numbers import ReliabilityPoint, SearchCurve, by_recall, reliability, searches
+from handful.report.text import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767c85"
+"""Blue and vermillion of Okabe and Ito (2008), told apart by every kind of colour vision."""
+
+DOTS_PER_INCH = 200
+
+MOST_NUMBERED = 20
+"""Classes up to which the matrix shows its counts."""
+
+MOST_NAMED = 60
+"""Classes up to which their names are written; classes.csv has all."""
+
+STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "xtick.color": "#3c4148",
+    "ytick.color": "#3c4148",
+    "text.parse_math": False,  # a class may be called "$\\frac"
+    "svg.fonttype": "none",
+    "svg.hashsalt": "handful",  # equal runs give equal files
+}
+
+
+def figures(run: Run) -> dict[str, bytes]:
+    """Returns the figures by file name: confusion, classes, reliability, penalty, each as .png and .svg.
+
+    Reliability is left out with fewer than 10 test pictures, penalty where none was searched.
+    """
+    import matplotlib
+
+    points, curves = reliability(run), searches(run)
+    n_classes = len(run.table.classes)
+    side = 1.8 + 0.42 * min(n_classes, MOST_NUMBERED)
+    with matplotlib.rc_context(STYLE):
+        drawn = _drawn("confusion", lambda axes: draw_confusion(axes, run.evaluation), size=(side + 0.6, side))
+        height = 1.0 + 0.26 * min(n_classes, MOST_NAMED)
+        drawn |= _drawn("classes", lambda axes: draw_classes(axes, run.evaluation), size=(5.0, height))
+        if points:
+            drawn |= _drawn("reliability", lambda axes: draw_reliability(axes, points), size=(3.4, 3.4))
+        if curves:
+            drawn |= _drawn("penalty", lambda axes: draw_searches(axes, curves), size=(4.2, 3.0))
+    return drawn
+
+
+def draw_confusion(axes: Axes, evaluation: Evaluation) -> None:
+    """Draws the confusion matrix: a row per true class, shaded by its share of the row."""
+    names = [_short(each.name) for each in evaluation.per_class]
+    totals = evaluation.confusion.sum(axis=1, keepdims=True)
+    shares = evaluation.confusion / np.maximum(totals, 1)
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.spines[:].set_visible(False)
+    if len(names) <= MOST_NAMED:
+        ticks = range(len(names))
+        axes.set_xticks(
+            ticks, names, rotation=45 if len(names) <= 8 else 90, ha="right" if len(names) <= 8 else "center"
+        )
+        axes.set_yticks(ticks, names)
+        axes.tick_params(length=0, labelsize=9 if len(names) <= MOST_NUMBERED else 5)
+    if len(names) <= MOST_NUMBERED:
+        for true, predicted in np.argwhere(evaluation.confusion):
+            shade = "white" if shares[true, predicted] > 0.55 else "black"
+            count = str(evaluation.confusion[true, predicted])
+            axes.text(predicted, true, count, ha="center", va="center", color=shade)
+
+
+def draw_classes(axes: Axes, evaluation: Evaluation) -> None:
+    """Draws the recall of every class with its Wilson interval, the least recognised at the top."""
+    shown = [each for each in by_recall(evaluation) if each.n_test][:MOST_NAMED]
+    rows = np.arange(len(shown))
+    recalls = np.array([each.recall for each in shown])
+    intervals = np.array([each.recall_interval for each in shown])
+    axes.barh(rows, recalls, height=0.62, color=BLUE, alpha=0.35)
+    reach = np.maximum(np.abs(intervals.T - recalls), 0.0)
+    axes.errorbar(recalls, rows, xerr=reach, fmt="o", markersize=3, color=BLUE, elinewidth=1, capsize=2)
+    axes.set_yticks(rows, [f"{_short(each.name)} ({each.n_test})" for each in shown])
+    axes.set(xlim=(0, 1.02), ylim=(len(shown) - 0.4, -0.6), xlabel="recall, with 95 % Wilson interval")
+    axes.tick_params(axis="y", length=0)
+
+
+def draw_reliability(axes: Axes, points: tuple[ReliabilityPoint, ...]) -> None:
+    """Draws accuracy against confidence in bins of equal count; a perfect model lies on the diagonal."""
+    confidences = np.array([each.confidence for each in points])
+    accuracies = np.array([each.accuracy for each in points])
+    reach = np.abs(np.array([each.interval for each in points]).T - accuracies)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.errorbar(confidences, accuracies, yerr=reach, fmt="o-", markersize=4, color=BLUE, linewidth=1, capsize=2)
+    low = 0.05 * np.floor(20 * max(0.0, confidences.min() - 0.05))
+    axes.set(xlim=(low, 1.01), ylim=(-0.01, 1.01), xlabel="confidence", ylabel="accuracy, with 95 % Wilson interval")
+
+
+def draw_searches(axes: Axes, curves: tuple[SearchCurve, ...]) -> None:
+    """Draws the held-out log loss against the penalty, a curve per backbone, the chosen one marked."""
+    for curve, shade in zip(curves, (BLUE, "#009E73", "#CC79A7", GREY) * len(curves), strict=False):
+        axes.plot(curve.penalties, curve.log_losses, ".-", color=shade, linewidth=1, label=printable(curve.backbone))
+        nearest = int(np.argmin(np.abs(np.array(curve.penalties) - curve.chosen)))
+        axes.plot(curve.penalties[nearest], curve.log_losses[nearest], "o", color=ORANGE, markersize=6, zorder=3)
+    axes.set(xlabel="penalty (chosen: orange)", ylabel="held-out log loss")
+    if all(penalty > 0 for curve in curves for penalty in curve.penalties):
+        axes.set_xscale("log")
+    if len(curves) > 1:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _drawn(name: str, draw: Callable[[Axes], None], *, size: tuple[float, float]) -> dict[str, bytes]:
+    """Returns one figure in both formats."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="tight")
+    draw(figure.add_subplot())
+    png, svg = io.BytesIO(), io.BytesIO()
+    with warnings.catch_warnings():
+        # matplotlib's own font lacks some scripts: the PNG then shows boxes, the SVG names the characters.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.set_dpi(DOTS_PER_INCH)
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+        figure.set_dpi(72)  # the unit of SVG
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
+    return {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()}
+
+
+def _short(name: str, *, limit: int = 28) -> str:
+    """Returns the name with its middle left out where it is long: the ends are what differs."""
+    name = printable(name)
+    return name if len(name) <= limit else f"{name[: limit // 2]}…{name[-limit // 2 + 1 :]}"

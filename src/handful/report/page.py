@@ -1,0 +1,174 @@
+"""The page: everything a person wants to know about a run, in one file that needs nothing else."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from handful.core.records import Evaluation, Run
+from handful.report.numbers import (
+    Answer,
+    answers,
+    by_recall,
+    confident_mistakes,
+    least_certain,
+    reliability,
+    worst_confusions,
+)
+from handful.report.remarks import majority_class, remarks
+from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
+from handful.report.text import counted, percent, percent_range, printable, seconds
+from handful.report.thumbnails import thumbnail
+
+N_MISTAKES = 12
+N_UNCERTAIN = 8
+N_CONFUSIONS = 15
+N_SKIPPED = 50
+
+MATRIX_LIMIT = 20
+"""Classes up to which a matrix can be read; beyond, the worst confusions are listed."""
+
+TURNED_FROM = 12
+"""Letters in a class name from which the names above the matrix stand upright."""
+
+CLASSES_LIMIT = 40
+"""Classes shown at once, the least recognised first; the others can be unfolded."""
+
+MAIN_OPTIONS = ("backbone", "size", "fit", "interpolation", "views", "view_use", "head")
+"""The options that decide what the network sees and what is trained; the others can be unfolded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A picture and what the model said about it; `image` is a data URL, or "" where it cannot be read any more."""
+
+    answer: Answer
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How often a class was given an answer; `share` of the pictures of the true class."""
+
+    n: int
+    share: float
+
+
+def render_page(run: Run, *, folder: Path) -> str:
+    """Returns report.html: no script, no request, no outside file; it works from a disk and on paper.
+
+    Names of classes and files come from the user's disk and are escaped; a content security policy in the page
+    forbids everything but its own styles and pictures.
+
+    Args:
+        run: the finished run.
+        folder: where the model will lie, for the command that uses it.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("handful.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": lambda share: _unbroken(percent(share)),
+        "range": lambda interval: _unbroken(percent_range(interval)),
+        "counted": counted,
+        "seconds": lambda duration: _unbroken(seconds(duration)),
+        "shown": _shown,
+        "breakable": _breakable,
+    }
+    return environment.get_template("page.html.j2").render(_content(run, folder))
+
+
+def _content(run: Run, folder: Path) -> dict[str, Any]:
+    """Returns what the template needs, all numbers computed."""
+    given = answers(run)
+    classes = by_recall(run.evaluation)
+    spent = seconds_by_stage(run)
+    total = spent.pop("total")
+    return {
+        "run": run,
+        "figures": run.evaluation,
+        "held_out": run.held_out,
+        "title": printable(run.table.root.stem or str(run.table.root)),
+        "majority": majority_class(run),
+        "remarks": remarks(run),
+        "backbone": backbone_name(run),
+        "n_wrong": sum(not answer.right for answer in given),
+        "classes_in_words": counted(len(classes), "class", "classes"),
+        "guessing_loss": math.log(len(classes)),
+        "show_matrix": len(classes) <= MATRIX_LIMIT,
+        "turned": len(classes) > 8 or max(len(each.name) for each in classes) > TURNED_FROM,
+        "matrix": _matrix(run.evaluation) if len(classes) <= MATRIX_LIMIT else (),
+        "confusions": worst_confusions(run.evaluation, limit=N_CONFUSIONS),
+        "classes": classes[:CLASSES_LIMIT],
+        "more_classes": classes[CLASSES_LIMIT:],
+        "mistakes": _cards(run, confident_mistakes(given, limit=N_MISTAKES)),
+        "uncertain": _cards(run, least_certain(given, limit=N_UNCERTAIN)),
+        "reliability": reliability(run),
+        "counts": _counts(run),
+        "skipped": run.table.skipped[:N_SKIPPED],
+        "main_options": {name: run.options[name] for name in MAIN_OPTIONS if name in run.options},
+        "more_options": {name: option for name, option in run.options.items() if name not in MAIN_OPTIONS},
+        "stages": spent,
+        "total": total,
+        "test_read": TEST_READ,
+        "folder": shlex.quote(printable(str(folder))),
+        "folder_in_python": repr(str(folder)),
+    }
+
+
+def _matrix(figures: Evaluation) -> list[list[Cell]]:
+    totals = figures.confusion.sum(axis=1)
+    return [
+        [Cell(n, n / total if total else 0.0) for n in row]
+        for row, total in zip(figures.confusion.tolist(), totals.tolist(), strict=True)
+    ]
+
+
+def _cards(run: Run, chosen: tuple[Answer, ...]) -> list[Card]:
+    return [Card(answer, thumbnail(run.table, answer.picture)) for answer in chosen]
+
+
+def _counts(run: Run) -> dict[str, tuple[str, int]]:
+    """Returns, for each part that holds pictures, what it was used for and how many it holds."""
+    parts = {
+        "training": ("to learn from", len(run.split.train)),
+        "validation": ("to choose by", len(run.split.validation)),
+        "test": ("looked at once, at the end", len(run.split.test)),
+        "skipped": ("not used", len(run.table.skipped)),
+    }
+    return {name: part for name, part in parts.items() if part[1]}
+
+
+def _unbroken(text: str) -> str:
+    """Returns the text with spaces at which no line breaks."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _shown(value: Any) -> str:
+    """Returns the value of an option, or any name from the user's disk, as it is written for people."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ", ".join(printable(str(each)) for each in value) or "none"
+    return printable(str(value))
+
+
+def _breakable(text: str) -> Markup:
+    """Returns a name, escaped, with places after / _ - and . where a line may break."""
+    safe = str(escape(printable(text)))
+    for mark in "/_-.":
+        safe = safe.replace(mark, f"{mark}<wbr>")
+    return Markup(safe)  # noqa: S704  escaped above; the marks are no part of any entity

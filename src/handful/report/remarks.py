@@ -1,0 +1,162 @@
+"""What a careful friend would say about the result, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from handful.core.records import Run
+from handful.report.text import counted, listed, percent, percent_range, printable
+
+FEW_PICTURES = 10
+"""Below this many test pictures the interval spans 29 points or more, whatever the accuracy."""
+
+WIDE_INTERVAL = 0.15
+"""Width of an interval that deserves a word; 92 test pictures at an accuracy of 85 % give this."""
+
+FEW_OF_A_CLASS = 5
+"""Below this many test pictures a class's recall has steps of 25 points or more."""
+
+IMBALANCE = 3.0
+"""Ratio of the most to the least frequent class from which the accuracy alone misleads."""
+
+CALIBRATION_OFF = 0.1
+"""Calibration error that a user would notice; below 50 pictures chance alone can make one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One remark; a "warning" says that the result should not be relied on as it stands."""
+
+    level: Literal["warning", "note"]
+    text: str
+
+
+def remarks(run: Run) -> tuple[Remark, ...]:
+    """Returns what should be known before the result is believed, warnings first."""
+    found = (
+        *_leaks(run),
+        *_few_pictures(run),
+        *_baseline(run),
+        *_imbalance(run),
+        *_small_classes(run),
+        *_held_out(run),
+        *_calibration(run),
+        *_no_mistakes(run),
+    )
+    return tuple(sorted(found, key=lambda remark: remark.level != "warning"))
+
+
+def majority_class(run: Run) -> str:
+    """Returns the training part's most frequent class, which the baseline always answers."""
+    labels = run.table.labels[run.split.train]
+    return printable(run.table.classes[int(np.bincount(labels, minlength=len(run.table.classes)).argmax())])
+
+
+def _leaks(run: Run) -> tuple[Remark, ...]:
+    return tuple(Remark("warning", printable(note)) for note in run.split.notes if note.startswith("LEAK"))
+
+
+def _few_pictures(run: Run) -> tuple[Remark, ...]:
+    figures = run.evaluation
+    low, high = figures.accuracy_interval
+    if figures.n_test < FEW_PICTURES:
+        return (
+            Remark(
+                "warning",
+                f"Only {counted(figures.n_test, 'picture')} tested: the accuracy means little. Anything from "
+                f"{percent_range((low, high))} fits what was seen. Test with 30 pictures or more before relying on it.",
+            ),
+        )
+    if high - low > WIDE_INTERVAL:
+        return (
+            Remark(
+                "note",
+                f"The interval is {100 * (high - low):.0f} points wide: {figures.n_test} test pictures cannot tell a "
+                f"model that is right in {percent(low)} of cases from one that is right in {percent(high)}. "
+                "Four times as many test pictures would halve it.",
+            ),
+        )
+    return ()
+
+
+def _baseline(run: Run) -> tuple[Remark, ...]:
+    figures = run.evaluation
+    if not figures.accuracy_interval[0] <= figures.majority_baseline:
+        return ()
+    return (
+        Remark(
+            "warning",
+            f"This is not shown to be better than always answering '{majority_class(run)}', which gives "
+            f"{percent(figures.majority_baseline)}. Look at the mistakes below: are the labels right, and can a person "
+            "tell the classes apart in these pictures?",
+        ),
+    )
+
+
+def _imbalance(run: Run) -> tuple[Remark, ...]:
+    figures = run.evaluation
+    counts = [each.n_test for each in figures.per_class if each.n_test]
+    if max(counts) < IMBALANCE * min(counts):
+        return ()
+    return (
+        Remark(
+            "note",
+            f"The classes are not equally frequent ({min(counts)} to {max(counts)} test pictures). The balanced "
+            f"accuracy, {percent(figures.balanced_accuracy)}, counts every class alike.",
+        ),
+    )
+
+
+def _small_classes(run: Run) -> tuple[Remark, ...]:
+    figures = run.evaluation
+    small = [f"'{printable(each.name)}'" for each in figures.per_class if each.n_test < FEW_OF_A_CLASS]
+    if not small or figures.n_test < FEW_PICTURES:
+        return ()
+    verb = "has" if len(small) == 1 else "have"
+    text = f"{listed(small)} {verb} fewer than {FEW_OF_A_CLASS} test pictures: their own figures are guesses."
+    return (Remark("note", text),)
+
+
+def _held_out(run: Run) -> tuple[Remark, ...]:
+    test, held_out = run.evaluation, run.held_out
+    if held_out.accuracy_interval[0] <= test.accuracy_interval[1]:
+        return ()
+    return (
+        Remark(
+            "warning",
+            f"The test pictures are harder than the training pictures: {percent(held_out.accuracy)} of those were right "
+            f"when held out, {percent(test.accuracy)} of the test pictures. Were they taken at other times or places, "
+            "or do the training pictures hold near-copies of each other?",
+        ),
+    )
+
+
+def _calibration(run: Run) -> tuple[Remark, ...]:
+    figures = run.evaluation
+    if figures.calibration_error < CALIBRATION_OFF or figures.n_test < 50:
+        return ()
+    mean_confidence = float(run.test_proba.max(axis=1).mean())
+    way = "more" if mean_confidence > figures.accuracy else "less"
+    return (
+        Remark(
+            "note",
+            f"The model is {way} certain than it should be: its confidence is {percent(mean_confidence)} on average, "
+            f"its accuracy {percent(figures.accuracy)}.",
+        ),
+    )
+
+
+def _no_mistakes(run: Run) -> tuple[Remark, ...]:
+    figures = run.evaluation
+    if figures.accuracy < 1.0 or figures.n_test < FEW_PICTURES:
+        return ()
+    return (
+        Remark(
+            "note",
+            f"No mistake among {figures.n_test} test pictures. That is not the same as never wrong: a model with "
+            f"{percent(1.0 - figures.accuracy_interval[0])} of mistakes could have been this lucky.",
+        ),
+    )

@@ -1,0 +1,93 @@
+"""What result.json and config.json hold: plain values, nothing drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handful.core.records import Evaluation, Resolved, Run
+from handful.report.text import encodable
+
+TEST_READ = "once, after every choice was made"
+
+
+def result_dict(run: Run) -> dict[str, Any]:
+    """Returns the result as plain values: what result.json holds and `handful train --json` prints.
+
+    Ratios are in [0, 1]; what cannot be said (a baseline without training pictures) is NaN here, null in the file.
+    """
+    figures, split = run.evaluation, run.split
+    return {
+        "accuracy": figures.accuracy,
+        "accuracy_interval": list(figures.accuracy_interval),
+        "balanced_accuracy": figures.balanced_accuracy,
+        "macro_f1": figures.macro_f1,
+        "log_loss": figures.log_loss,
+        "calibration_error": figures.calibration_error,
+        "majority_baseline": figures.majority_baseline,
+        "n_train": len(split.train),
+        "n_validation": len(split.validation),
+        "n_test": len(split.test),
+        "n_skipped": len(run.table.skipped),
+        "classes": [encodable(name) for name in run.table.classes],
+        "backbone": backbone_name(run),
+        "weights": [
+            {
+                "backbone": used.backbone,
+                "file": used.file,
+                "sha256": used.sha256,
+                "origin": used.origin,
+                "licence": used.licence,
+            }
+            for used in run.weights
+        ],
+        "strategy": _resolved(run.strategy),
+        "head": [
+            {"kind": head.kind, "penalty": head.penalty, "temperature": head.linear.temperature} for head in run.heads
+        ],
+        "held_out": _short(run.held_out),
+        "validation": None if run.validation is None else _short(run.validation),
+        "seconds": seconds_by_stage(run),
+        "versions": dict(run.versions),
+        "machine": run.machine,
+        "seed": run.seed,
+        "command": encodable(run.command),
+        "test_read": TEST_READ,
+        "split": {"given": run.split.given, "notes": [encodable(note) for note in run.split.notes]},
+        "findings": [{"code": each.code, "message": encodable(each.message)} for each in run.table.findings],
+    }
+
+
+def config_dict(run: Run) -> dict[str, Any]:
+    """Returns every option by name, each with its value and the reason: what config.json holds."""
+    return {name: _resolved(option) for name, option in run.options.items()}
+
+
+def backbone_name(run: Run) -> str:
+    """Returns the network's name; several that are averaged are joined by +."""
+    return "+".join(used.backbone for used in run.weights)
+
+
+def head_name(run: Run) -> str:
+    """Returns the kind of output layer; several kinds are joined by +."""
+    return "+".join(dict.fromkeys(head.kind for head in run.heads))
+
+
+def seconds_by_stage(run: Run) -> dict[str, float]:
+    """Returns seconds by stage, in order, stages of one name added up, with "total" last."""
+    spent: dict[str, float] = {}
+    for stage in run.stages:
+        spent[stage.name] = spent.get(stage.name, 0.0) + stage.seconds
+    return {**spent, "total": sum(spent.values())}
+
+
+def _short(figures: Evaluation) -> dict[str, Any]:
+    return {
+        "accuracy": figures.accuracy,
+        "interval": list(figures.accuracy_interval),
+        "log_loss": figures.log_loss,
+    }
+
+
+def _resolved(option: Resolved) -> dict[str, Any]:
+    value = encodable(option.value) if isinstance(option.value, str) else option.value
+    return {"value": value, "reason": encodable(option.reason)}

@@ -1,0 +1,64 @@
+"""The run folder: which files a run leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from handful.core.files import write_bytes, write_json, write_text
+from handful.core.records import Run
+from handful.report.figures import figures
+from handful.report.numbers import reliability, searches
+from handful.report.page import render_page
+from handful.report.result import config_dict, result_dict
+from handful.report.tables import (
+    classes_csv,
+    confusion_csv,
+    predictions_csv,
+    reliability_csv,
+    search_csv,
+    skipped_csv,
+)
+
+
+def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
+    """Writes what a run found out: numbers, figures and one page; the model itself is the export room's.
+
+    | file | holds |
+    |---|---|
+    | config.json | every option: its value and the reason |
+    | skipped.csv | the files that were not used, and why |
+    | predictions.csv | the probabilities of every test picture |
+    | figures/*.csv, *.png, *.svg | each figure and its numbers |
+    | report.html | the page, self-contained |
+    | result.json | the result; written last, so that a folder that has it is complete |
+
+    Cells of the tables that a spreadsheet would take for a formula begin with an apostrophe; drop one leading
+    apostrophe to have the text (`handful.report.tables.plain`).
+
+    Args:
+        run: the finished run.
+        folder: is made if need be; files of an earlier run are replaced.
+        final: what the page calls the folder in its commands, where it will be renamed after this; itself by default.
+
+    Raises:
+        HandfulError: a file cannot be written.
+    """
+    write_json(folder / "config.json", config_dict(run))
+    write_text(folder / "skipped.csv", skipped_csv(run))
+    write_text(folder / "predictions.csv", predictions_csv(run))
+    for name, text in _figure_tables(run).items():
+        write_text(folder / "figures" / name, text)
+    for name, data in figures(run).items():
+        write_bytes(folder / "figures" / name, data)
+    write_text(folder / "report.html", render_page(run, folder=final or folder))
+    write_json(folder / "result.json", result_dict(run))
+
+
+def _figure_tables(run: Run) -> dict[str, str]:
+    tables = {"confusion.csv": confusion_csv(run.evaluation), "classes.csv": classes_csv(run.evaluation)}
+    points, curves = reliability(run), searches(run)
+    if points:
+        tables["reliability.csv"] = reliability_csv(points)
+    if curves:
+        tables["penalty.csv"] = search_csv(curves)
+    return tables

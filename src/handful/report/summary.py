@@ -1,0 +1,37 @@
+"""The result in a few plain lines."""
+
+from __future__ import annotations
+
+from handful.core.records import Run
+from handful.report.remarks import majority_class, remarks
+from handful.report.result import backbone_name, head_name, seconds_by_stage
+from handful.report.text import counted, percent, percent_range, seconds
+
+
+def summary(run: Run) -> str:
+    """Returns the result in 3 to 6 lines for the terminal; the first one can stand alone.
+
+    The lines hold no markup and no control characters, whatever the classes are called.
+    """
+    figures, held_out = run.evaluation, run.held_out
+    lines = [
+        f"{headline(run)}; always answering '{majority_class(run)}' would give {percent(figures.majority_baseline)}.",
+        f"Balanced accuracy {percent(figures.balanced_accuracy)}, log loss {figures.log_loss:.3f}; "
+        f"{percent(held_out.accuracy)} of the {counted(len(run.split.train), 'training picture')} right when held out.",
+        f"{counted(len(run.table.classes), 'class', 'classes')}, {backbone_name(run)} frozen, "
+        f"{head_name(run)} head, {seconds(seconds_by_stage(run)['total'])}.",
+    ]
+    if run.table.skipped:
+        lines.append(f"{counted(len(run.table.skipped), 'file')} skipped; skipped.csv says why.")
+    warnings = [remark.text for remark in remarks(run) if remark.level == "warning"]
+    lines.extend(f"Warning: {text}" for text in warnings[: 6 - len(lines)])
+    return "\n".join(lines)
+
+
+def headline(run: Run) -> str:
+    """Returns "91.2 % of 125 test pictures right (95 % interval 85.1 to 95.0 %)"."""
+    figures = run.evaluation
+    return (
+        f"{percent(figures.accuracy)} of {counted(figures.n_test, 'test picture')} right "
+        f"(95 % interval {percent_range(figures.accuracy_interval)})"
+    )

@@ -1,0 +1,102 @@
+"""Tables as CSV, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from handful.core.records import Evaluation, Run
+from handful.report.numbers import ReliabilityPoint, SearchCurve, answers
+from handful.report.text import encodable
+
+Cell = str | int | float
+
+RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""First characters that make a spreadsheet take a cell for a formula (OWASP, CSV injection)."""
+
+MARK = "'"
+
+
+def skipped_csv(run: Run) -> str:
+    """Returns the files that were not used, and why: path, reason."""
+    return csv_text(("path", "reason"), ((each.path, each.reason) for each in run.table.skipped))
+
+
+def predictions_csv(run: Run) -> str:
+    """Returns the answer for every test picture: path, part, label, predicted, confidence, one p_<class> per class.
+
+    Probabilities are written so that reading them gives the same doubles.
+    """
+    header = ("path", "part", "label", "predicted", "confidence", *(f"p_{name}" for name in run.table.classes))
+    rows = (
+        (answer.picture.path, "test", answer.true, answer.predicted, answer.confidence, *proba)
+        for answer, proba in zip(answers(run), run.test_proba.tolist(), strict=True)
+    )
+    return csv_text(header, rows)
+
+
+def confusion_csv(figures: Evaluation) -> str:
+    """Returns the confusion matrix: a row per true class, a column per answer."""
+    names = [each.name for each in figures.per_class]
+    rows = ((name, *row) for name, row in zip(names, figures.confusion.tolist(), strict=True))
+    return csv_text(("true", *names), rows)
+
+
+def classes_csv(figures: Evaluation) -> str:
+    """Returns the figures of each class; a cell is empty where there is nothing to divide by."""
+    header = ("class", "n_test", "recall", "recall_low", "recall_high", "precision", "f1")
+    rows = (
+        (each.name, each.n_test, each.recall, *each.recall_interval, each.precision, each.f1)
+        for each in figures.per_class
+    )
+    return csv_text(header, rows)
+
+
+def reliability_csv(points: Iterable[ReliabilityPoint]) -> str:
+    """Returns accuracy by confidence, in bins of equal count."""
+    header = ("n", "confidence", "accuracy", "accuracy_low", "accuracy_high")
+    return csv_text(header, ((each.n, each.confidence, each.accuracy, *each.interval) for each in points))
+
+
+def search_csv(curves: Iterable[SearchCurve]) -> str:
+    """Returns held-out log loss and accuracy for every penalty that was tried."""
+    rows = (
+        (curve.backbone, penalty, log_loss, accuracy)
+        for curve in curves
+        for penalty, log_loss, accuracy in zip(curve.penalties, curve.log_losses, curve.accuracies, strict=True)
+    )
+    return csv_text(("backbone", "penalty", "log_loss", "accuracy"), rows)
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Returns a table as CSV (RFC 4180 with LF); NaN is an empty cell, text is protected by `protected`."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([protected(name) for name in header])
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return stream.getvalue()
+
+
+def protected(text: str) -> str:
+    """Returns text that no spreadsheet runs: one apostrophe is put before text that would be taken for a formula.
+
+    Text that begins with an apostrophe gets another one, so that `plain` always finds the original.
+
+    Example:
+        >>> protected("=1+1"), protected("'s"), protected("cat/1.jpg")
+        ("'=1+1", "''s", 'cat/1.jpg')
+    """
+    text = encodable(text)
+    return MARK + text if text.startswith((*RUNS_IN_A_SPREADSHEET, MARK)) else text
+
+
+def plain(cell: str) -> str:
+    """Returns the text that `protected` was given: drops one leading apostrophe."""
+    return cell.removeprefix(MARK)
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, str):
+        return protected(value)
+    return "" if value != value else repr(value)
