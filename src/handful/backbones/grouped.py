@@ -128,17 +128,12 @@ def _check_tensors(spec: BackboneSpec, state: Mapping[str, Tensor], expected: Ma
 def _n_covered(spec: BackboneSpec, body: Body, state: Mapping[str, Tensor]) -> int:
     """Returns how many groups from the bottom the tensors cover; a half-covered one, or a gap, is an error."""
     keys_by_group = _keys_by_group(body)
-    missing = {
-        group: sorted(key for key in keys if key not in state and not key.endswith("num_batches_tracked"))
-        for group, keys in keys_by_group.items()
-    }
-    n_covered = next((index for index, keys in enumerate(missing.values()) if keys), len(missing))
-    above = list(missing)[n_covered:]
-    present = {key for group in above for key in keys_by_group[group] if key in state}
-    if n_covered == 0 or present:
-        absent = [key for group in above for key in missing[group]]
+    n_covered = max((index for index, keys in enumerate(keys_by_group.values(), 1) if keys & state.keys()), default=0)
+    needed = set().union(*list(keys_by_group.values())[: n_covered or None])
+    absent = sorted(key for key in needed - state.keys() if not key.endswith("num_batches_tracked"))
+    if absent:
         raise WeightsError(
-            f"the weights of {spec.title} lack {len(absent)} of its tensors, first {absent[0]!r}. "
+            f"the weights of {spec.title} lack {len(absent)} of its tensors, among them {absent[0]!r}. "
             "They are incomplete; get them again."
         )
     return n_covered
