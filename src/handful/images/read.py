@@ -1,0 +1,147 @@
+"""The way through this room: from what the user named to a table of pictures that were all read once."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from handful.core.config import ReadingConfig
+from handful.core.errors import DataError
+from handful.core.files import sha256_bytes
+from handful.core.progress import Progress, Silent
+from handful.core.records import Finding, ImageTable, Picture, PixelArray, Skipped
+from handful.images.channels import DEFAULT_FULL_SCALE, choose_full_scale
+from handful.images.check import Checked, as_picture, check_files, size_fault
+from handful.images.decode import decode
+from handful.images.layout import Layout, some
+from handful.images.selection import check_classes, compile_groups, folded, group, select
+from handful.images.sources import ListedSource
+from handful.images.survey import survey
+from handful.images.unreadable import UnreadableError
+
+ODD_RATIO = 10
+"""Longer side over shorter side above which a picture is called odd: a square shows little of it, or distorts it."""
+
+
+def read(data: Path, config: ReadingConfig, *, threads: int = 1, progress: Progress | None = None) -> ImageTable:
+    """Reads a data set: finds classes and parts, stops at what cannot work, and decodes every picture once.
+
+    What the names alone tell is checked first, so that most errors come before any picture is read.
+
+    Args:
+        data: a folder, a table (CSV, TSV, Parquet), a zip or tar archive of these, or CIFAR-10.
+        config: what to take, and when to stop.
+        threads: pictures decoded at the same time; the result does not depend on it.
+        progress: told about every picture.
+
+    Raises:
+        DataError: the data set cannot be used as it is; docs/data.md lists every case.
+        ConfigError: `group_by` is no regular expression.
+        MissingExtraError: a Parquet table, and pyarrow is not installed.
+    """
+    pattern = compile_groups(config.group_by)
+    root = data.absolute()
+    source, layout = survey(root, class_level=config.class_level)
+    layout = select(layout, config, root)
+    layout = check_classes(layout, root, drop_small=config.drop_small_classes)
+    if pattern is not None:
+        layout = group(layout, pattern)
+    _stop_early(source, layout, config, root)
+
+    names = [picture.name for picture in layout.placed]
+    checked = check_files(source, names, config, threads=threads, progress=progress or Silent())
+    skipped = [
+        Skipped(name, found.facts.reason) for name, found in zip(names, checked, strict=True) if found.facts.reason
+    ]
+    _stop_if_unreadable([*layout.unreadable, *skipped], len(names) + len(layout.unreadable), config, root)
+
+    found = dict(zip(names, checked, strict=True))
+    lost = Counter(picture.class_name for picture in layout.placed if found[picture.name].facts.reason)
+    readable = tuple(picture for picture in layout.placed if not found[picture.name].facts.reason)
+    layout = replace(layout, placed=readable, unreadable=(*layout.unreadable, *skipped))
+    layout = check_classes(layout, root, drop_small=config.drop_small_classes, lost=lost)
+    return _table(root, source, layout, found)
+
+
+def pixels(table: ImageTable, picture: Picture, *, shortest: int | None = None) -> PixelArray:
+    """Decodes one picture of a table; safe to call from several threads.
+
+    Args:
+        table: where it comes from.
+        picture: one of the table's.
+        shortest: the shorter side that will be needed. A JPEG whose shorter side is at least four times that is
+            decoded at a reduced size, still at least twice `shortest`; the result does not depend on anything else.
+
+    Returns:
+        uint8 (H, W, 3), RGB, upright.
+
+    Raises:
+        DataError: the file has changed or gone since it was checked.
+    """
+    try:
+        data = table.source.read(picture.path)
+        if sha256_bytes(data) != picture.file_sha256:
+            raise UnreadableError("its bytes are not those that were checked")
+        # The limit on pixels was applied to these very bytes when the table was read.
+        return decode(data, max_pixels=math.inf, shortest=shortest).rgb(table.full_scale)
+    except UnreadableError as error:
+        raise DataError(
+            f"{picture.path} in {table.root} changed while it was in use: {error}. Leave the data set alone during a "
+            "run, and start again."
+        ) from None
+
+
+def _stop_early(source: ListedSource, layout: Layout, config: ReadingConfig, root: Path) -> None:
+    """Stops before anything is decoded when too many files are missing or too large already."""
+    faults = [(picture.name, size_fault(source, picture.name, config.max_file_mb * 1e6)) for picture in layout.placed]
+    known = [*layout.unreadable, *(Skipped(name, fault) for name, fault in faults if fault)]
+    _stop_if_unreadable(known, len(faults) + len(layout.unreadable), config, root)
+
+
+def _stop_if_unreadable(skipped: Sequence[Skipped], n_files: int, config: ReadingConfig, root: Path) -> None:
+    if len(skipped) > config.max_unreadable * n_files:
+        raise DataError(
+            f"{len(skipped)} of {n_files} pictures in {root} ({len(skipped) / n_files:.1%}) cannot be read: "
+            f"{some([f'{one.path} ({one.reason})' for one in skipped])}. At most {config.max_unreadable:.0%} are let "
+            "pass; repair or remove them, or allow more with --max-unreadable 0.5."
+        )
+
+
+def _table(root: Path, source: ListedSource, layout: Layout, found: dict[str, Checked]) -> ImageTable:
+    classes = tuple(sorted({picture.class_name for picture in layout.placed}))
+    label = {name: index for index, name in enumerate(classes)}
+    pictures = tuple(as_picture(one, label[one.class_name], found[one.name]) for one in layout.placed)
+    deep = [found[picture.path].facts.maximum for picture in pictures if found[picture.path].facts.maximum]
+    full_scale = choose_full_scale(max(deep)) if deep else DEFAULT_FULL_SCALE
+    skipped = sorted([*layout.set_aside, *layout.unreadable], key=lambda one: one.path)
+    findings = (*layout.findings, *_findings(pictures, deep, full_scale), *_skipped_finding(layout))
+    return ImageTable(root, source, classes, pictures, tuple(skipped), findings, full_scale)
+
+
+def _findings(pictures: Sequence[Picture], deep: Sequence[int], full_scale: int) -> Iterator[Finding]:
+    if deep:
+        yield Finding(
+            "deep-pictures",
+            f"{len(deep)} pictures have more than 8 bits; their brightest value is {max(deep)}, so {full_scale} counts "
+            "as white in all of them.",
+        )
+    odd = [one.path for one in pictures if max(one.width, one.height) > ODD_RATIO * min(one.width, one.height)]
+    if odd:
+        yield Finding("odd-shape", f"{len(odd)} pictures are over {ODD_RATIO} times longer than wide: {some(odd)}.")
+    by_name = defaultdict(list)
+    for one in pictures:
+        if not one.path.isascii():
+            by_name[folded(one.path)].append(one.path)
+    twins = [ascii(alike[0]) for alike in by_name.values() if len(alike) > 1]
+    if twins:
+        message = f"{len(twins)} names exist twice, their letters composed in two ways: {some(twins)}. All are used."
+        yield Finding("twin-names", message)
+
+
+def _skipped_finding(layout: Layout) -> Iterator[Finding]:
+    if layout.unreadable:
+        listed = some([f"{one.path} ({one.reason})" for one in layout.unreadable])
+        yield Finding("unreadable", f"{len(layout.unreadable)} files cannot be read and are not used: {listed}.")

@@ -1,0 +1,191 @@
+"""Which of the placed pictures are used: the classes asked for, the first of each, and classes that can be learnt."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from handful.core.config import ReadingConfig
+from handful.core.errors import ConfigError, DataError
+from handful.core.records import Finding, Skipped
+from handful.images.layout import Layout, Placed, some
+
+MIN_PER_CLASS = 2
+"""Pictures of a class to learn from: one to train with, and one to be held out when settings are chosen."""
+
+
+def select(layout: Layout, config: ReadingConfig, root: Path) -> Layout:
+    """Returns the layout with the classes and numbers of pictures that the options ask for.
+
+    Raises:
+        DataError: a class that does not exist was asked for.
+    """
+    placed: Sequence[Placed] = layout.placed
+    if config.classes:
+        names = sorted({picture.class_name for picture in placed})
+        for wanted in config.classes:
+            if wanted not in names:
+                near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+                hint = f"Did you mean {near[0]!r}?" if near else f"The classes are {some(names, 10)}."
+                raise DataError(f"there is no class {wanted!r} in {root}. {hint}")
+        placed = [picture for picture in placed if picture.class_name in config.classes]
+    if config.per_class is not None:
+        placed = _first_of_each(placed, config.per_class)
+    left_out = len(layout.placed) - len(placed)
+    findings = layout.findings
+    if left_out:
+        message = f"{left_out} pictures are left out by --classes or --per-class; {len(placed)} are used."
+        findings = (*findings, Finding("subset", message))
+    return replace(layout, placed=tuple(placed), findings=findings)
+
+
+def compile_groups(expression: str | None) -> re.Pattern[str] | None:
+    """Returns the compiled `--group-by`.
+
+    Raises:
+        ConfigError: it is no regular expression.
+    """
+    if expression is None:
+        return None
+    try:
+        return re.compile(expression)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ConfigError(
+            f"group_by is {expression!r}, which is no regular expression: {error}. Expected one that matches what "
+            r"pictures of one group share in their paths, like 'patient(\d+)'."
+        ) from None
+
+
+def group(layout: Layout, pattern: re.Pattern[str]) -> Layout:
+    """Returns the layout with groups from the pictures' names: the first bracket, or the whole match."""
+    placed = tuple(replace(picture, group=_group_of(picture.name, pattern)) for picture in layout.placed)
+    alone = [picture.name for picture in placed if not picture.group]
+    if not alone:
+        return replace(layout, placed=placed)
+    message = f"{len(alone)} of {len(placed)} paths do not match --group-by and stand alone: {some(alone)}."
+    return replace(layout, placed=placed, findings=(*layout.findings, Finding("no-group", message)))
+
+
+def check_classes(layout: Layout, root: Path, *, drop_small: bool, lost: Mapping[str, int] | None = None) -> Layout:
+    """Returns the layout if its classes can be learnt and tested, without small classes where that was asked for.
+
+    Args:
+        layout: what is to be used.
+        root: for messages.
+        drop_small: leave out classes with fewer than `MIN_PER_CLASS` pictures to learn from, instead of stopping.
+        lost: pictures per class that could not be read and are not in the layout any more.
+
+    Raises:
+        DataError: fewer than two classes, names that one folder could have on another system, a part with classes of
+            its own, or a class with too few pictures.
+    """
+    lost = lost or {}
+    n_learn = Counter(picture.class_name for picture in layout.placed if picture.part in ("", "train"))
+    names = sorted({picture.class_name for picture in layout.placed} | set(lost))
+    _refuse_twins(names, root)
+    _refuse_untrained([name for name in names if not n_learn[name] and name not in lost], layout, root)
+    small = [name for name in names if n_learn[name] < MIN_PER_CLASS]
+    if small and not drop_small:
+        raise _too_small(small, names, n_learn, lost=lost, root=root)
+    if small:
+        layout = _without_classes(layout, small)
+    kept = [name for name in names if name not in small]
+    if len(kept) < 2:
+        raise _too_few_classes(kept, small, root)
+    tested = {picture.class_name for picture in layout.placed if picture.part == "test"}
+    untested = [name for name in kept if name not in tested]
+    if tested and untested:
+        message = f"no test picture of {some(untested)}; the test part says nothing about it."
+        layout = replace(layout, findings=(*layout.findings, Finding("untested-class", message)))
+    return layout
+
+
+def folded(name: str) -> str:
+    """Returns a name as file systems compare it that ignore case and ways of composing letters."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _first_of_each(placed: Sequence[Placed], limit: int) -> list[Placed]:
+    taken: Counter[str] = Counter()
+    kept = []
+    for picture in placed:
+        if picture.part in ("", "train"):
+            taken[picture.class_name] += 1
+            if taken[picture.class_name] > limit:
+                continue
+        kept.append(picture)
+    return kept
+
+
+def _group_of(name: str, pattern: re.Pattern[str]) -> str:
+    match = pattern.search(name)
+    if match is None:
+        return ""
+    return (match.group(1) if pattern.groups else match.group(0)) or ""
+
+
+def _refuse_twins(names: Sequence[str], root: Path) -> None:
+    by_folded = defaultdict(list)
+    for name in names:
+        by_folded[folded(name)].append(name)
+    twins = [" and ".join(map(ascii, alike)) for alike in by_folded.values() if len(alike) > 1]
+    if twins:
+        raise DataError(
+            f"classes in {root} differ only in upper and lower case or in how letters are composed: {some(twins)}. On "
+            "other systems they are one folder, so one name per class is expected; rename one, or join them."
+        )
+
+
+def _refuse_untrained(names: Sequence[str], layout: Layout, root: Path) -> None:
+    if names:
+        parts = sorted({picture.part for picture in layout.placed if picture.class_name in names})
+        raise DataError(
+            f"class {some([repr(name) for name in names])} in {root} is only in the {' and '.join(parts)} part; a "
+            "class needs training pictures. Add some, or choose the others with --classes."
+        )
+
+
+def _too_small(
+    small: Sequence[str], names: Sequence[str], n_learn: Mapping[str, int], *, lost: Mapping[str, int], root: Path
+) -> DataError:
+    def counted(name: str) -> str:
+        n_images = n_learn.get(name, 0)
+        gone = f" ({lost[name]} more cannot be read)" if lost.get(name) else ""
+        return f"{name!r} has {n_images} image{'' if n_images == 1 else 's'}{gone}"
+
+    if len(small) == len(names):
+        return DataError(
+            f"every class in {root} has fewer than {MIN_PER_CLASS} images to learn from: "
+            f"{some([counted(name) for name in small])}. Add images; 10 for each class are a fair start."
+        )
+    return DataError(
+        f"class {some([counted(name) for name in small])} in {root}; a split needs at least {MIN_PER_CLASS} to learn "
+        "from. Add images or pass --drop-small-classes."
+    )
+
+
+def _too_few_classes(kept: Sequence[str], small: Sequence[str], root: Path) -> DataError:
+    dropped = f" after {some(small)} had too few images" if small else ""
+    if not kept:
+        return DataError(f"no class is left in {root}{dropped}. Add images; at least 2 classes are expected.")
+    return DataError(
+        f"{root} has one class, {kept[0]!r}{dropped}; to tell things apart takes at least 2. Expected one folder per "
+        "class, like photos/cat/1.jpg and photos/dog/2.jpg; add a second class."
+    )
+
+
+def _without_classes(layout: Layout, small: Sequence[str]) -> Layout:
+    reason = f"its class has fewer than {MIN_PER_CLASS} images to learn from (--drop-small-classes)"
+    dropped = [Skipped(picture.name, reason) for picture in layout.placed if picture.class_name in small]
+    message = f"left out for having fewer than {MIN_PER_CLASS} images to learn from: {some([repr(n) for n in small])}."
+    return replace(
+        layout,
+        placed=tuple(picture for picture in layout.placed if picture.class_name not in small),
+        set_aside=(*layout.set_aside, *dropped),
+        findings=(*layout.findings, Finding("dropped-class", message)),
+    )

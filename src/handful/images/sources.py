@@ -1,0 +1,207 @@
+"""Where bytes come from: a folder, an archive, the CIFAR-10 batches, or several of these side by side."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from handful.core.errors import DataError
+from handful.core.records import Source
+from handful.images.unreadable import UnreadableError
+
+JUNK = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "Desktop.ini", "$RECYCLE.BIN", "System Volume Information"})
+"""What systems leave in folders; ignored without a word, like every name that begins with a dot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a source.
+
+    Attributes:
+        name: relative to the root, with forward slashes.
+        is_folder: True for folders, which are told too so that empty ones can be reported.
+        reason: why it cannot be used; "" for what can be tried.
+    """
+
+    name: str
+    is_folder: bool = False
+    reason: str = ""
+
+
+class ListedSource(Source, Protocol):
+    """A source that also tells its folders and refused members, and sizes before anything is read."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields everything below the root except hidden things and `JUNK`."""
+
+    def size(self, name: str) -> int:
+        """Returns the size of a file in bytes.
+
+        Raises:
+            UnreadableError: there is no such file, or it must not be read.
+        """
+
+
+def open_source(path: Path) -> ListedSource:
+    """Opens a folder, a zip or tar archive, or CIFAR-10 (python version; its archive or its extracted folder).
+
+    An archive is found by its content, not its name. Nothing is written beside it; a compressed tar is unpacked once
+    into one file of handful's cache.
+
+    Raises:
+        DataError: there is nothing there, it is no archive, or it is an archive that cannot be trusted.
+    """
+    from handful.images.archives import open_tar, open_zip
+    from handful.images.cifar import find_batches, open_batches
+
+    if not path.exists():
+        raise DataError(
+            f"there is no {path}. Check the spelling; expected a folder of pictures, a table or an archive."
+        )
+    source: ListedSource
+    if path.is_dir():
+        source = FolderSource(path)
+    elif not path.is_file():
+        raise DataError(f"{path} is neither a folder nor a file; expected a folder of pictures, a table or an archive.")
+    elif not os.access(path, os.R_OK):
+        raise DataError(f"{path} cannot be read: permission denied. Change its permissions, or copy it.")
+    elif zipfile.is_zipfile(path):
+        source = open_zip(path)
+    elif tarfile.is_tarfile(path):
+        source = open_tar(path)
+    else:
+        raise DataError(
+            f"{path} is a file, and neither a zip or tar archive nor a table (.csv, .tsv, .parquet). "
+            "Expected one of these, or a folder with one folder of pictures per class. An archive may be damaged."
+        )
+    batches = find_batches(source)
+    return source if batches is None else open_batches(source, batches, path)
+
+
+def is_hidden(name: str) -> bool:
+    """Returns whether any part of a name is hidden or left there by the system."""
+    return any(part.startswith(".") or part in JUNK for part in name.split("/"))
+
+
+def printable(name: str) -> str:
+    """Returns a name from the disk as text that can be written as UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    r"""A folder on disk; links are followed only to files inside it.
+
+    A name that is not UTF-8 on disk is told with its odd bytes as \xNN, so that it can be written into reports.
+    """
+
+    root: Path
+
+    def names(self) -> Iterator[str]:
+        """Yields the names of the files, in a fixed order."""
+        return (entry.name for entry in self.entries() if not entry.is_folder)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields folders and files, depth first, in a fixed order; never enters a link."""
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with os.scandir(self._path(folder)) as found:
+                    children = sorted(found, key=lambda child: child.name)
+            except OSError as error:
+                yield Entry(folder, is_folder=True, reason=f"the folder cannot be read: {error.strerror}")
+                continue
+            below = []
+            for child in children:
+                name = f"{folder}/{printable(child.name)}" if folder else printable(child.name)
+                if is_hidden(child.name):
+                    continue
+                if child.is_dir(follow_symlinks=False):
+                    yield Entry(name, is_folder=True)
+                    below.append(name)
+                elif child.is_symlink() and child.is_dir():
+                    yield Entry(name, is_folder=True, reason="a link to a folder; links are not followed, copy it")
+                else:
+                    yield Entry(name)
+            waiting.extend(reversed(below))
+
+    def files_in(self, folders: Iterable[str]) -> Iterator[str]:
+        """Yields the names of the files that lie directly in some folders; nothing for a folder that is not there."""
+        for folder in folders:
+            try:
+                with os.scandir(self._path(folder)) as found:
+                    children = sorted(child.name for child in found if child.is_file() and not is_hidden(child.name))
+            except OSError:
+                continue
+            yield from (f"{folder}/{printable(child)}" if folder else printable(child) for child in children)
+
+    def size(self, name: str) -> int:
+        """Returns the size in bytes; see `ListedSource`."""
+        path = self._path(name)
+        try:
+            if path.is_symlink() and not path.resolve(strict=True).is_relative_to(self.root.resolve()):
+                raise UnreadableError("a link that leads out of the folder; copy the picture itself")
+            status = path.stat()
+        except FileNotFoundError:
+            raise UnreadableError("there is no such file", lasting=False) from None
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, no permission, a name with NUL
+            raise UnreadableError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableError("not a regular file")
+        return status.st_size
+
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of one file.
+
+        Raises:
+            UnreadableError: it cannot be read, or must not be.
+        """
+        self.size(name)
+        try:
+            return self._path(name).read_bytes()
+        except OSError as error:
+            raise UnreadableError(f"cannot be read: {error.strerror}", lasting=False) from None
+
+    def _path(self, name: str) -> Path:
+        path = self.root / name
+        if "\\x" in name and not os.path.lexists(path):
+            raw = re.sub(rb"\\x([0-9a-f]{2})", lambda odd: bytes.fromhex(odd[1].decode()), os.fsencode(name))
+            return self.root / os.fsdecode(raw)
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedSource:
+    """Files of several sources under names of their own.
+
+    Attributes:
+        places: name to the source that has it and its name there.
+    """
+
+    places: Mapping[str, tuple[ListedSource, str]]
+
+    def names(self) -> Iterator[str]:
+        """Yields the names of the files."""
+        return iter(self.places)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields the files."""
+        return (Entry(name) for name in self.places)
+
+    def size(self, name: str) -> int:
+        """Returns the size in bytes; see `ListedSource`."""
+        source, inner = self.places[name]
+        return source.size(inner)
+
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of one file."""
+        source, inner = self.places[name]
+        return source.read(inner)

@@ -1,0 +1,84 @@
+"""What the user named, opened and laid out: a folder, a table, an archive of either, or CIFAR-10."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from handful.core.errors import DataError
+from handful.core.records import Skipped
+from handful.images.layout import Layout, find_layout, looks_like_picture
+from handful.images.listing import is_table, place_rows, read_table, unlisted
+from handful.images.sources import Entry, FolderSource, ListedSource, open_source
+from handful.images.unreadable import UnreadableError
+
+
+def survey(root: Path, *, class_level: int | None = None) -> tuple[ListedSource, Layout]:
+    """Opens what the user named and places its pictures in classes and parts, reading nothing but names and tables.
+
+    Args:
+        root: a folder, a table, an archive of these, or CIFAR-10.
+        class_level: see `find_layout`.
+
+    Raises:
+        DataError: it cannot be opened, or no classes are found in it.
+    """
+    if root.is_file() and is_table(root.name):
+        return _table_on_disk(root)
+    source = open_source(root)
+    entries = list(source.entries())
+    tables = [entry.name for entry in entries if not entry.is_folder and is_table(entry.name)]
+    listing = _only_table(tables, entries)
+    if listing is None:
+        return source, find_layout(entries, root, class_level=class_level)
+    return source, _table_inside(source, entries, listing, root)
+
+
+def _table_on_disk(path: Path) -> tuple[ListedSource, Layout]:
+    """Places the pictures of a table on disk; looks only into the folders that it names, as it may lie in a big one."""
+    try:
+        rows = read_table(path.read_bytes(), path.name)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
+    source = FolderSource(path.parent)
+
+    def exists(name: str) -> bool:
+        return os.path.lexists(path.parent / name)
+
+    layout = place_rows(rows, path.name, folder=path.parent, inside="", exists=exists)
+    folders = sorted({picture.name.rpartition("/")[0] for picture in layout.placed})
+    return source, unlisted(layout, source.files_in(folders), path.name)
+
+
+def _table_inside(source: ListedSource, entries: Sequence[Entry], listing: str, root: Path) -> Layout:
+    """Places the pictures of a table that lies with them in a folder or archive."""
+    try:
+        rows = read_table(source.read(listing), listing)
+    except UnreadableError as error:
+        raise DataError(f"{listing} in {root} cannot be read: {error}.") from None
+    names = {entry.name for entry in entries if not entry.is_folder}
+    inside = listing.rpartition("/")[0]
+    layout = place_rows(
+        rows, listing, folder=root / inside, inside=f"{inside}/" if inside else "", exists=lambda name: name in names
+    )
+    refused = {entry.name: entry.reason for entry in entries if entry.reason}
+    gone = tuple(Skipped(picture.name, refused[picture.name]) for picture in layout.placed if picture.name in refused)
+    kept = tuple(picture for picture in layout.placed if picture.name not in refused)
+    return unlisted(replace(layout, placed=kept, unreadable=gone), sorted(names - set(refused)), listing)
+
+
+def _only_table(tables: Sequence[str], entries: Sequence[Entry]) -> str | None:
+    """Returns the one table at the top of a folder or archive, where its folders cannot be the classes.
+
+    Folders are classes when at least two hold pictures; then a table beside them is just another file.
+    """
+    depth = min((name.count("/") for name in tables), default=0)
+    top = [name for name in tables if name.count("/") == depth]
+    if len(top) != 1:
+        return None
+    inside = top[0].rpartition("/")[0]
+    below = [entry.name[len(inside) :].lstrip("/") for entry in entries if entry.name.startswith(inside)]
+    folders = {name.split("/")[0] for name in below if "/" in name and looks_like_picture(name)}
+    return top[0] if len(folders) < 2 else None
