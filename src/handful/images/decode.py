@@ -128,6 +128,8 @@ def _reasons() -> Iterator[None]:
         raise UnreadableError(f"more than {limit:.0f} million pixels, the most that Pillow opens") from None
     except MemoryError:
         raise UnreadableError("not enough memory to decode it", lasting=False) from None
+    except Warning as error:  # someone swapped the list of filters just now, and asks for warnings to be errors
+        raise UnreadableError(f"not decoded because of a warning: {error}", lasting=False) from None
     except Exception as error:  # Pillow documents seven kinds and its parsers raise more on damaged bytes
         detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
         cut = "truncated" in detail.lower() or isinstance(error, EOFError)

@@ -79,7 +79,8 @@ def find_layout(entries: Iterable[Entry], root: Path, *, class_level: int | None
         where = "its train and test folders" if parts else f"{root / base}"
         raise DataError(
             f"{len(set_aside)} pictures lie directly in {where}, and none in a folder of its class. "
-            "Expected one folder per class, like photos/cat/1.jpg and photos/dog/2.jpg; or give a table with the columns path and label."
+            "Expected one folder per class, like photos/cat/1.jpg and photos/dog/2.jpg; or give a table with the "
+            "columns path and label."
         )
     return Layout(
         placed=tuple(placed),
