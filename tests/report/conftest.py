@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handful.core.files import sha256_bytes
+from handful.core.files import sha256_bytes, sha256_file
 from handful.core.records import (
     Finding,
     FittedHead,
@@ -57,25 +57,28 @@ def example_run(
     n_classes, n_images = len(classes), 6 * n_test
     frequencies = np.resize(np.asarray(weights, dtype=float), n_classes)
     labels = np.concatenate([np.arange(n_classes), rng.choice(n_classes, n_images, p=frequencies / frequencies.sum())])
+    paths = [f"{classes[label]}/{index:04d}.jpg" for index, label in enumerate(labels)]
+    hashes: dict[int, str] = {}
+    test = np.sort(rng.permutation(len(labels))[:n_test]).astype(np.int64)
+    train = np.setdiff1d(np.arange(len(labels), dtype=np.int64), test)
+    proba = made_up(rng, labels, n_classes, skill=skill)
+    if drawn:
+        for index in test:
+            file = root / paths[index]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            draw_picture(classes[labels[index]], 240, rng).save(file, quality=88)
+            hashes[index] = sha256_file(file)
     pictures = tuple(
         Picture(
-            path=f"{classes[label]}/{index:04d}.jpg",
+            path=paths[index],
             label=int(label),
-            file_sha256=sha256_bytes(str(index).encode()),
+            file_sha256=hashes.get(index, ""),
             pixel_sha256=sha256_bytes(str(index).encode()),
             width=320,
             height=240,
         )
         for index, label in enumerate(labels)
     )
-    test = np.sort(rng.permutation(len(labels))[:n_test]).astype(np.int64)
-    train = np.setdiff1d(np.arange(len(labels), dtype=np.int64), test)
-    proba = made_up(rng, labels, n_classes, skill=skill)
-    if drawn:
-        for index in test:
-            file = root / pictures[index].path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            draw_picture(classes[labels[index]], 240, rng).save(file, quality=88)
     figures = {
         part: evaluate(proba[rows], labels[rows], classes=classes, train_labels=labels[train])
         for part, rows in (("test", test), ("train", train))

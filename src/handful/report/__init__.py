@@ -3,5 +3,6 @@
 from handful.report.result import result_dict
 from handful.report.run_folder import write_run
 from handful.report.summary import summary
+from handful.report.tables import prediction_rows
 
-__all__ = ["result_dict", "summary", "write_run"]
+__all__ = ["prediction_rows", "result_dict", "summary", "write_run"]

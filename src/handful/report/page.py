@@ -39,6 +39,9 @@ TURNED_FROM = 12
 CLASSES_LIMIT = 40
 """Classes shown at once, the least recognised first; the others can be unfolded."""
 
+CLOSE_CALL = 0.9
+"""Confidence below which an answer may be called close."""
+
 MAIN_OPTIONS = ("backbone", "size", "fit", "interpolation", "views", "view_use", "head")
 """The options that decide what the network sees and what is trained; the others can be unfolded."""
 
@@ -82,6 +85,7 @@ def render_page(run: Run, *, folder: Path) -> str:
         "percent": lambda share: _unbroken(percent(share)),
         "range": lambda interval: _unbroken(percent_range(interval)),
         "counted": counted,
+        "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
         "seconds": lambda duration: _unbroken(seconds(duration)),
         "shown": _shown,
         "breakable": _breakable,
@@ -114,6 +118,7 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "more_classes": classes[CLASSES_LIMIT:],
         "mistakes": _cards(run, confident_mistakes(given, limit=N_MISTAKES)),
         "uncertain": _cards(run, least_certain(given, limit=N_UNCERTAIN)),
+        "close_calls": given and min(answer.confidence for answer in given) < CLOSE_CALL,
         "reliability": reliability(run),
         "counts": _counts(run),
         "skipped": run.table.skipped[:N_SKIPPED],

@@ -127,9 +127,9 @@ def _held_out(run: Run) -> tuple[Remark, ...]:
     return (
         Remark(
             "warning",
-            f"The test pictures are harder than the training pictures: {percent(held_out.accuracy)} of those were right "
-            f"when held out, {percent(test.accuracy)} of the test pictures. Were they taken at other times or places, "
-            "or do the training pictures hold near-copies of each other?",
+            f"The test pictures are harder than the training pictures: {percent(held_out.accuracy)} of those were "
+            f"right when held out, {percent(test.accuracy)} of the test pictures. Were they taken at other times or "
+            "places, or do the training pictures hold near-copies of each other?",
         ),
     )
 

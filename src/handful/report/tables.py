@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from handful.core.records import Evaluation, Run
+from handful.core.records import Evaluation, Prediction, Run
 from handful.report.numbers import ReliabilityPoint, SearchCurve, answers
 from handful.report.text import encodable
 
@@ -34,6 +34,19 @@ def predictions_csv(run: Run) -> str:
         for answer, proba in zip(answers(run), run.test_proba.tolist(), strict=True)
     )
     return csv_text(header, rows)
+
+
+def prediction_rows(predictions: Iterable[Prediction], classes: Sequence[str]) -> Iterator[list[str]]:
+    """Yields answers for new pictures as cells, the header first: path, predicted, confidence, one p_<class> per class.
+
+    Args:
+        predictions: the answers.
+        classes: C names, in the order of `Prediction.proba`.
+    """
+    yield _cells(("path", "predicted", "confidence", *(f"p_{name}" for name in classes)))
+    for each in predictions:
+        proba = each.proba.tolist()
+        yield _cells((each.path, each.label, max(proba), *proba))
 
 
 def confusion_csv(figures: Evaluation) -> str:
@@ -73,8 +86,8 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Returns a table as CSV (RFC 4180 with LF); NaN is an empty cell, text is protected by `protected`."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([protected(name) for name in header])
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow(_cells(header))
+    writer.writerows(_cells(row) for row in rows)
     return stream.getvalue()
 
 
@@ -94,6 +107,10 @@ def protected(text: str) -> str:
 def plain(cell: str) -> str:
     """Returns the text that `protected` was given: drops one leading apostrophe."""
     return cell.removeprefix(MARK)
+
+
+def _cells(row: Iterable[Cell]) -> list[str]:
+    return [_cell(value) for value in row]
 
 
 def _cell(value: Cell) -> str:

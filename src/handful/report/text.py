@@ -25,7 +25,9 @@ def counted(n: int, noun: str, plural: str = "") -> str:
 
 
 def seconds(duration: float) -> str:
-    """Returns "0.4 s", "43 s", "2 min 5 s"."""
+    """Returns "0.04 s", "4.2 s", "43 s", "2 min 5 s"."""
+    if duration < 1:
+        return f"{duration:.2f} s"
     if duration < 10:
         return f"{duration:.1f} s"
     minutes, rest = divmod(round(duration), 60)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from handful.core.errors import HandfulError
 from handful.core.records import ImageTable, Picture
+from handful.images import pixels
 
 SHORTEST = 240
 """Side in pixels: crisp on a screen of two pixels per point, where the page shows them at about 120 points."""
@@ -21,8 +22,6 @@ QUALITY = 78
 
 def thumbnail(table: ImageTable, picture: Picture) -> str:
     """Returns a JPEG as a data URL, or "" where the picture cannot be read any more (a report must not fail for it)."""
-    from handful.images import pixels
-
     try:
         small = Image.fromarray(pixels(table, picture, shortest=SHORTEST))
     except (HandfulError, OSError):
