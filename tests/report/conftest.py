@@ -50,7 +50,7 @@ def make_run(tmp_path):
 
 
 def example_run(
-    root: Path, *, classes=("cat", "dog"), n_test=60, skill=3.0, seed=0, weights=(1.0,), drawn=True, n_skipped=2
+    root: Path, *, classes=("cat", "dog"), n_test=60, skill=3.0, seed=0, weights=(1.0,), drawn=False, n_skipped=2
 ) -> Run:
     """Returns a run whose answers are the better the larger `skill`; `weights` repeat as the classes' frequencies."""
     rng = np.random.default_rng(seed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from handful.core.records import Evaluation, Prediction, Run
@@ -84,11 +82,8 @@ def search_csv(curves: Iterable[SearchCurve]) -> str:
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Returns a table as CSV (RFC 4180 with LF); NaN is an empty cell, text is protected by `protected`."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_cells(header))
-    writer.writerows(_cells(row) for row in rows)
-    return stream.getvalue()
+    lines = (",".join(_quoted(cell) for cell in _cells(row)) for row in (header, *rows))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def protected(text: str) -> str:
@@ -111,6 +106,11 @@ def plain(cell: str) -> str:
 
 def _cells(row: Iterable[Cell]) -> list[str]:
     return [_cell(value) for value in row]
+
+
+def _quoted(cell: str) -> str:
+    """Returns the cell in quotes where it needs them; the csv module forgets those around a lone carriage return."""
+    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in '",\r\n') else cell
 
 
 def _cell(value: Cell) -> str:

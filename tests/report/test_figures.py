@@ -1,0 +1,54 @@
+import io
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from handful.evaluate import evaluate
+from handful.report.figures import draw_confusion, figures
+
+
+def words_of(svg: bytes) -> list[str]:
+    return [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("text")]
+
+
+def test_every_figure_comes_as_png_and_as_svg_the_same_for_equal_runs(make_run):
+    run = make_run(n_test=20)
+    drawn = figures(run)
+    assert drawn == figures(run)
+    names = {"confusion", "classes", "reliability", "penalty"}
+    assert set(drawn) == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+    for name, data in drawn.items():
+        if name.endswith(".png"):
+            picture = Image.open(io.BytesIO(data))
+            assert picture.format == "PNG"
+            assert picture.width >= 400
+
+
+def test_the_drawing_shows_the_numbers(make_run):
+    run = make_run(n_test=20)
+    words = words_of(figures(run)["confusion.svg"])
+    assert {"cat", "dog"} <= set(words)
+    assert {str(count) for count in run.evaluation.confusion.ravel() if count} <= set(words)
+
+
+@pytest.mark.parametrize(("n_classes", "n_numbers", "n_names"), [(20, 20, 20), (25, 0, 25), (70, 0, 0)])
+def test_many_classes_are_drawn_without_unreadable_numbers_and_names(n_classes, n_numbers, n_names):
+    labels = np.arange(n_classes)
+    names = tuple(f"class {index:02d}" for index in range(n_classes))
+    axes = Figure().add_subplot()
+    draw_confusion(axes, evaluate(np.eye(n_classes), labels, classes=names, train_labels=labels))
+    assert len(axes.texts) == n_numbers
+    assert sum(label.get_text().startswith("class") for label in axes.get_yticklabels()) == n_names
+
+
+def test_names_are_text_and_never_formulas_or_markup(make_run):
+    names = ("$\\frac{1}{0", "<script>&", "猫", "_b")
+    words = words_of(figures(make_run(classes=names, n_test=20))["confusion.svg"])
+    assert set(names) <= set(words)
+
+
+def test_few_pictures_have_no_reliability_figure(make_run):
+    assert "reliability.png" not in figures(make_run(n_test=8))
