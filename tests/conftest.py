@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from handful.backbones import BackboneSpec
+from handful.testing.backbone import install_toy_backbone
+from handful.testing.pictures import draw_folder
+
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -25,3 +29,15 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> BackboneSpec:
+    """The toy network, installed like a real one."""
+    return install_toy_backbone(monkeypatch, tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of drawn pictures; read only."""
+    return draw_folder(tmp_path_factory.mktemp("photos") / "shapes", per_class=16)

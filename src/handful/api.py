@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,7 @@ from handful.core.errors import ConfigError
 from handful.core.files import free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
 from handful.core.progress import Progress, Silent
-from handful.core.records import Evaluation, Prediction, Resolved, Run, Skipped, Stage
+from handful.core.records import Evaluation, Finding, ImageTable, Prediction, Resolved, Run, Skipped, Stage
 from handful.evaluate import evaluate
 from handful.images import read, read_unlabelled
 from handful.report import write_run
@@ -87,9 +87,7 @@ class Classifier:
             progress=watch,
         )
         with limit_threads(n_threads):
-            proba = classify(
-                self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False
-            )
+            proba = classify(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
         answers = tuple(
             Prediction(picture.path, self.classes[row.argmax()], row)
             for picture, row in zip(table.pictures, proba, strict=True)
@@ -155,7 +153,7 @@ def train(
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = locate_weights(config)
         with clock("read pictures"):
-            table = read(Path(data), config.reading, threads=threads, progress=watch)
+            table = _noted(read(Path(data), config.reading, threads=threads, progress=watch), config.run.note)
             parts = split(table, config.split, seed=config.run.seed)
         with clock("train"):
             trained = train_probe(table, parts, config, backbones=backbones, threads=threads, progress=watch)
@@ -191,7 +189,7 @@ def train(
             seed=config.run.seed,
             validation=validation,
         )
-        write_run(run, staging)
+        write_run(run, staging, final=folder)
     return Result(folder, run, Classifier(trained.model))
 
 
@@ -218,6 +216,11 @@ class _Clock:
 
     def stages(self) -> tuple[Stage, ...]:
         return tuple(self.measured)
+
+
+def _noted(table: ImageTable, note: str) -> ImageTable:
+    """Returns the table with the user's own sentence as its first finding."""
+    return replace(table, findings=(Finding("note", note), *table.findings)) if note else table
 
 
 def _given(config: TrainConfig) -> dict[str, Resolved]:

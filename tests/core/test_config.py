@@ -12,7 +12,7 @@ def test_options_reach_their_room():
 
 
 def test_an_unknown_option_names_the_nearest():
-    with pytest.raises(ConfigError, match="no option 'bakbone'. Did you mean 'backbone'?"):
+    with pytest.raises(ConfigError, match=r"no option 'bakbone'\. Did you mean 'backbone'\?"):
         TrainConfig.of({"bakbone": "vgg16"})
 
 

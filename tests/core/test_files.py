@@ -43,7 +43,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 def test_json_has_no_nan_and_reads_back(tmp_path):
     write_json(tmp_path / "value.json", {"a": np.float64("nan"), "b": np.arange(3), "c": (1.5, None), "d": tmp_path})
-    assert json.loads((tmp_path / "value.json").read_text()) == {"a": None, "b": [0, 1, 2], "c": [1.5, None], "d": str(tmp_path)}
+    assert json.loads((tmp_path / "value.json").read_text()) == {
+        "a": None,
+        "b": [0, 1, 2],
+        "c": [1.5, None],
+        "d": str(tmp_path),
+    }
     assert dump_json({"infinite": float("inf")}) == '{"infinite": null}'
 
 
@@ -74,6 +79,6 @@ def test_a_staged_folder_leaves_nothing_behind_when_something_fails(tmp_path):
 def test_an_existing_folder_is_not_overwritten_and_a_free_name_is_offered(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine").write_text("x")
-    with pytest.raises(HandfulError, match="exists already.*run-2"), staged_folder(tmp_path / "run"):
+    with pytest.raises(HandfulError, match=r"exists already.*run-2"), staged_folder(tmp_path / "run"):
         pass
     assert free_name(tmp_path / "run") == tmp_path / "run-2"

@@ -47,9 +47,7 @@ def test_problems_solved_together_are_those_solved_alone():
     targets = np.eye(3)[labels]
     together = solve(Problems(rows, targets, shares, penalties, curvature), tolerance=1e-14)
     for index in range(3):
-        alone = solve(
-            Problems(rows, targets, shares[:, :1], penalties[index : index + 1], curvature), tolerance=1e-14
-        )
+        alone = solve(Problems(rows, targets, shares[:, :1], penalties[index : index + 1], curvature), tolerance=1e-14)
         np.testing.assert_allclose(together[:, :, index], alone[:, :, 0], atol=1e-6)
 
 

@@ -77,7 +77,11 @@ def test_a_class_that_is_one_group_is_not_tested_and_this_is_said(root):
 
 
 def test_the_users_parts_are_kept(root):
-    drawn = split(table_of([0, 1] * 3, root, parts=["train", "train", "validation", "test", "test", "train"]), SplitConfig(), seed=0)
+    drawn = split(
+        table_of([0, 1] * 3, root, parts=["train", "train", "validation", "test", "test", "train"]),
+        SplitConfig(),
+        seed=0,
+    )
     assert (drawn.train.tolist(), drawn.validation.tolist(), drawn.test.tolist()) == ([0, 1, 5], [2], [3, 4])
     assert drawn.given
 

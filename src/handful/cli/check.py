@@ -31,7 +31,9 @@ def check(
     lines += [f"  {name:<{width}}  {counts[label]:>6}" for label, name in enumerate(table.classes)]
     lines += [f"  skipped {skipped.path}: {skipped.reason}" for skipped in table.skipped]
     if repeated:
-        lines.append(f"  {repeated} pictures repeat the pixels of another; training keeps them on one side of the split")
+        lines.append(
+            f"  {repeated} pictures repeat the pixels of another; training keeps them on one side of the split"
+        )
     lines += [f"  {finding.message}" for finding in table.findings]
     value = {
         "n_images": len(table.pictures),

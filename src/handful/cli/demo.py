@@ -38,20 +38,24 @@ def demo(
         LabelMap,
         typer.Option(help="Which cells count as defective: probability 0.5 or more, any doubt, or only certain ones."),
     ] = LabelMap.HALF,
-    out: Annotated[Path | None, typer.Option(help="The run folder to make; by default demo-run, demo-run-2, ...")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder to make; by default demo-run, demo-run-2, ...")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Train on 2 624 photographs of solar cells: functional or defective?"""
     from handful import api
 
+    others = " and ".join(f"--labels {other}" for other in LabelMap if other is not labels)
+    note = (
+        f"Solar cells of the ELPV data set (Buerhop-Lutz et al. 2018, CC BY-NC-SA 4.0): {MEANING[labels]}. "
+        f"The other label maps: {others}."
+    )
     table = write_table(solar_cells(), labels)
-    result = api.train(table, out or free_name(Path("demo-run")), progress=Bars(), seed=seed)
+    result = api.train(table, out or free_name(Path("demo-run")), progress=Bars(), seed=seed, note=note)
     if not as_json:
-        typer.echo(
-            "Solar cells of the ELPV data set (Buerhop-Lutz et al. 2018, CC BY-NC-SA 4.0): "
-            f"{MEANING[labels]}. Other label maps: --labels any, --labels certain."
-        )
+        typer.echo(note)
     give_result(result, as_json=as_json)
 
 

@@ -18,9 +18,8 @@ OUR_FAULT, INTERRUPTED, TERMINATED = 1, 130, 143
 
 app = typer.Typer(
     name="handful",
-    help="Trains an accurate image classifier from a handful of pictures, and says how good it is and how sure that is.",
+    help="Train an accurate image classifier from a handful of pictures, and know how good it is.",
     no_args_is_help=True,
-    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -59,13 +58,17 @@ def main() -> None:
             raise
         complain(str(error), exit_code=error.exit_code, as_json=as_json)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        complain("stopped; nothing half-written was left behind.", exit_code=INTERRUPTED, as_json=as_json)
-        sys.exit(INTERRUPTED)
+    except SystemExit as stop:
+        if stop.code in (INTERRUPTED, TERMINATED):
+            complain("stopped; nothing half-written was left behind.", exit_code=stop.code, as_json=as_json)
+        raise
     except Exception as error:
         if "--debug" in arguments:
             raise
-        message = f"a fault in handful itself: {type(error).__name__}: {error}. Run the command again as `handful --debug ...` and report what it prints."
+        message = (
+            f"a fault in handful itself: {type(error).__name__}: {error}. "
+            "Run the command again as `handful --debug ...` and report what it prints."
+        )
         complain(message, exit_code=OUR_FAULT, as_json=as_json)
         sys.exit(OUR_FAULT)
 

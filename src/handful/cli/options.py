@@ -36,7 +36,11 @@ def with_options(command: Callable[..., None], *, rooms: tuple[str, ...] = tuple
 
     The command takes a last parameter `options: dict[str, Any]`: the options that the user gave, by field name.
     """
-    own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "options"]
+    own = [
+        parameter
+        for name, parameter in inspect.signature(command, eval_str=True).parameters.items()
+        if name != "options"
+    ]
     fields = {name: declared for name, (room, declared) in option_fields().items() if room in rooms}
     panels = {name: PANELS[room] for name, (room, _) in option_fields().items()}
 
@@ -45,7 +49,12 @@ def with_options(command: Callable[..., None], *, rooms: tuple[str, ...] = tuple
 
     def wrapped(**given: Any) -> None:
         options = {name: given.pop(name) for name in fields}
-        command(**given, options={name: _words(value) if is_list(name) else value for name, value in options.items() if value is not None})
+        command(
+            **given,
+            options={
+                name: _words(value) if is_list(name) else value for name, value in options.items() if value is not None
+            },
+        )
 
     parameters = [
         inspect.Parameter(
@@ -54,7 +63,9 @@ def with_options(command: Callable[..., None], *, rooms: tuple[str, ...] = tuple
             default=None if is_list(name) else declared.default,
             annotation=Annotated[
                 KINDS[str(declared.type)],
-                typer.Option(f"--{name.replace('_', '-')}", help=_help(declared.metadata["option"]), rich_help_panel=panels[name]),
+                typer.Option(
+                    f"--{name.replace('_', '-')}", help=_help(declared.metadata["option"]), rich_help_panel=panels[name]
+                ),
             ],
         )
         for name, declared in fields.items()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated
 
@@ -23,18 +21,17 @@ def predict(
     """Name the class of new pictures."""
     from handful import api
     from handful.core.files import write_text
-    from handful.report import prediction_rows
+    from handful.report.tables import csv_text
 
     classifier = api.load(run)
     found = classifier.predict(pictures, threads=threads, progress=Bars())
-    if csv_file is not None:
-        stream = io.StringIO(newline="")
-        csv.writer(stream, lineterminator="\n").writerows(prediction_rows(found.answers, classifier.classes))
-        write_text(csv_file, stream.getvalue())
     lines = [f"{answer.path}  {answer.label}  {100 * answer.proba.max():.1f} %" for answer in found]
-    lines += [f"{skipped.path}  skipped: {skipped.reason}" for skipped in found.skipped]
     if csv_file is not None:
-        lines = [f"{len(found)} answers in {csv_file}; {len(found.skipped)} skipped.", *lines[len(found) :]]
+        header = ("path", "predicted", "confidence", *(f"p_{name}" for name in classifier.classes))
+        rows = ((answer.path, answer.label, float(answer.proba.max()), *answer.proba.tolist()) for answer in found)
+        write_text(csv_file, csv_text(header, rows))
+        lines = [f"{len(found)} answers in {csv_file}"]
+    lines += [f"{skipped.path}  skipped: {skipped.reason}" for skipped in found.skipped]
     value = {
         "classes": classifier.classes,
         "predictions": [

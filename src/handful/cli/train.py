@@ -13,7 +13,8 @@ from handful.cli.options import Json
 
 def train(
     photos: Annotated[
-        Path, typer.Argument(help="A folder with one folder per class, a table (CSV, Parquet), or a zip or tar of these.")
+        Path,
+        typer.Argument(help="A folder with one folder per class, a table (CSV, Parquet), or a zip or tar of these."),
     ],
     options: dict[str, Any],
     out: Annotated[Path | None, typer.Option(help="The run folder to make; by default run, run-2, ...")] = None,

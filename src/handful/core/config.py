@@ -108,6 +108,7 @@ class RunConfig:
     seed: int = option(0, "Seed of everything that is drawn.", low=0, high=2**32 - 1)
     threads: int | None = option(None, "Processor threads; all cores by default.", low=1, high=1024)
     offline: bool = option(False, "Never open a network connection.")
+    note: str = option("", "A sentence about the data, for the report.")
     weights: str | None = option(None, "Folder (from: handful backbones --export) or file with pre-trained weights.")
 
 

@@ -36,7 +36,7 @@ def save(model: Model, folder: Path) -> None:
 
     tensors: dict[str, Tensor] = {}
     for number, member in enumerate(model.members):
-        tensors |= {f"{number}.trunk.{name}": value for name, value in state_of(member.trunk.network()).items()}
+        tensors |= {f"{number}.trunk.{name}": value for name, value in _state(member).items()}
         tensors[f"{number}.head.weight"] = torch.from_numpy(np.ascontiguousarray(member.head.weight))
         tensors[f"{number}.head.bias"] = torch.from_numpy(np.ascontiguousarray(member.head.bias))
     facts = {
@@ -57,7 +57,9 @@ def save(model: Model, folder: Path) -> None:
         ],
     }
     files = {
-        WEIGHTS: safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()}),
+        WEIGHTS: safetensors.torch.save(
+            {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+        ),
         MODEL: dump_json(facts, indent=2).encode(),
     }
     for name, data in files.items():
@@ -100,6 +102,10 @@ def load(run: Path) -> Model:
     if not members or len(set(classes)) != len(classes) or full_scale < 1:
         raise BundleError(f"{folder / MODEL} names no network, or a class twice, or no full scale. {AGAIN}")
     return Model(classes, members, full_scale, reading)
+
+
+def _state(member: Member) -> dict[str, Tensor]:
+    return state_of(member.trunk.network(), member.trunk.tap)
 
 
 def _member(facts: dict[str, Any], number: int, tensors: dict[str, Tensor], *, n_classes: int) -> Member:

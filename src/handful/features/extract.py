@@ -59,16 +59,16 @@ def extract(
     keys = [picture.file_sha256 for picture in pictures]
     facts = [_facts(trunk, table, preprocessing, view) for view in views]
     spaces = [cache.space_key(fact) for fact in facts]
-    values = np.zeros((len(pictures), len(views), trunk.n_features), dtype=np.float32)
+    values = np.zeros((len(pictures), len(views), trunk.tap.n_features), dtype=np.float32)
     known = np.zeros((len(pictures), len(views)), dtype=bool)
     if use_cache:
         for view, space in enumerate(spaces):
-            values[:, view], known[:, view] = cache.lookup(space, keys, n_features=trunk.n_features)
+            values[:, view], known[:, view] = cache.lookup(space, keys, n_features=trunk.tap.n_features)
     jobs = [_Job(int(row), int(view)) for row, view in zip(*np.nonzero(~known), strict=True)]
     if jobs:
         squares = _squares(table, pictures, jobs, preprocessing=preprocessing, views=views, threads=threads)
         forward = trunk.open(preprocessing, threads=threads)
-        with progress.stage(f"Features of {trunk.title}", len(jobs)) as advance:
+        with progress.stage(f"Features of {trunk.spec.title}", len(jobs)) as advance:
             for portion in _pieces(jobs, SHARD):
                 for chunk in _pieces(portion, BATCH):
                     computed = forward(_padded(list(islice(squares, len(chunk))), preprocessing.size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from handful.backbones import BackboneSpec, LocatedWeights, Tap, for_inference, from_state, keep_memory, load
@@ -33,7 +34,7 @@ class FrozenTrunk:
         spec: the facts about the backbone.
         tap: where the features are taken.
         weights_sha256: hash of the weights that `network` returns; part of what names the features.
-        network: loads the network; called at most once a run, and only when something has to be computed.
+        network: loads the network, once; called only when something has to be computed or saved.
     """
 
     spec: BackboneSpec
@@ -75,9 +76,9 @@ class FrozenTrunk:
 
 def trunk_from_weights(spec: BackboneSpec, located: LocatedWeights) -> FrozenTrunk:
     """Returns the trunk with weights that were found on this machine."""
-    return FrozenTrunk(spec, spec.default_tap, located.sha256, lambda: load(spec, located))
+    return FrozenTrunk(spec, spec.default_tap, located.sha256, cache(lambda: load(spec, located)))
 
 
 def trunk_from_state(spec: BackboneSpec, tap: Tap, state: dict[str, Tensor], *, sha256: str) -> FrozenTrunk:
     """Returns the trunk with weights that a bundle brought along."""
-    return FrozenTrunk(spec, tap, sha256, lambda: from_state(spec, state))
+    return FrozenTrunk(spec, tap, sha256, cache(lambda: from_state(spec, state)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from handful.core.records import FeatureArray, FittedHead, FloatArray, IntArray, Resolved
+from handful.core.records import FeatureArray, FittedHead, FloatArray, IntArray, LinearHead, Resolved
 from handful.heads.logistic import fit_logistic
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.ridge import fit_ridge
@@ -50,11 +50,12 @@ def average_heads(first: FittedHead, second: FittedHead, labels: IntArray) -> Fi
     """Returns the average of two heads' log odds: again one linear head, with a temperature of its own."""
     held_out = (np.log(first.held_out_proba.clip(1e-300)) + np.log(second.held_out_proba.clip(1e-300))) / 2.0
     temperature, loss = choose_temperature(held_out, labels)
+    one, two = first.linear, second.linear
+    weight = (one.weight / one.temperature + two.weight / two.temperature) / 2.0
+    bias = (one.bias / one.temperature + two.bias / two.temperature) / 2.0
     return FittedHead(
         kind="average",
-        weight=(first.weight / first.temperature + second.weight / second.temperature) / 2.0,
-        bias=(first.bias / first.temperature + second.bias / second.temperature) / 2.0,
-        temperature=temperature,
+        linear=LinearHead(weight, bias, temperature),
         penalty=first.penalty,
         held_out_proba=softmax(held_out, temperature=temperature),
         held_out_loss=loss,
@@ -62,7 +63,7 @@ def average_heads(first: FittedHead, second: FittedHead, labels: IntArray) -> Fi
     )
 
 
-def predict_proba(head: FittedHead, features: FeatureArray) -> FloatArray:
+def predict_proba(head: LinearHead, features: FeatureArray) -> FloatArray:
     """Returns float64 (N, C), rows sum to 1, for features float32 (N, V, D): views are averaged before the head."""
     rows = features.astype(np.float64).mean(axis=1)
     return softmax(rows @ head.weight + head.bias, temperature=head.temperature)

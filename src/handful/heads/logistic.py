@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handful.core.records import FittedHead, FloatArray, IntArray
+from handful.core.records import FittedHead, FloatArray, IntArray, LinearHead
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.spectrum import Spectrum
 from handful.split import folds
@@ -78,9 +78,7 @@ def fit_logistic(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units:
     weight = spectrum.right @ solution[:-1]
     return FittedHead(
         kind="logistic",
-        weight=weight,
-        bias=solution[-1] - spectrum.mean @ weight,
-        temperature=temperatures[best],
+        linear=LinearHead(weight, solution[-1] - spectrum.mean @ weight, temperatures[best]),
         penalty=float(penalties[best]),
         held_out_proba=softmax(held_out[best], temperature=temperatures[best]),
         held_out_loss=losses[best],

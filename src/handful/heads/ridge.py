@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from handful.core.records import FittedHead, FloatArray, IntArray
+from handful.core.records import FittedHead, FloatArray, IntArray, LinearHead
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.spectrum import Spectrum
 
@@ -48,9 +48,7 @@ def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: In
     weight = spectrum.right @ ((spectrum.values / (spectrum.values**2 + penalty))[:, None] * projected)
     return FittedHead(
         kind="ridge",
-        weight=weight,
-        bias=offset - spectrum.mean @ weight,
-        temperature=temperature,
+        linear=LinearHead(weight, offset - spectrum.mean @ weight, temperature),
         penalty=penalty,
         held_out_proba=softmax(scores, temperature=temperature),
         held_out_loss=loss,

@@ -10,7 +10,7 @@ from pathlib import Path
 from handful.core.errors import DataError
 from handful.core.records import Skipped
 from handful.images.layout import Layout, find_layout, looks_like_picture
-from handful.images.listing import is_table, place_rows, read_table, unlisted
+from handful.images.listing import Row, is_table, place_rows, read_table, unlisted
 from handful.images.sources import Entry, FolderSource, ListedSource, open_source
 from handful.images.unreadable import UnreadableError
 
@@ -42,14 +42,30 @@ def _table_on_disk(path: Path) -> tuple[ListedSource, Layout]:
         rows = read_table(path.read_bytes(), path.name)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
-    source = FolderSource(path.parent)
+    rows, base = _from_common_folder(rows, path.parent)
+    source = FolderSource(base)
 
     def exists(name: str) -> bool:
-        return os.path.lexists(path.parent / name)
+        return os.path.lexists(base / name)
 
-    layout = place_rows(rows, path.name, folder=path.parent, inside="", exists=exists)
+    layout = place_rows(rows, path.name, folder=base, inside="", exists=exists)
     folders = sorted({picture.name.rpartition("/")[0] for picture in layout.placed})
     return source, unlisted(layout, source.files_in(folders), path.name)
+
+
+def _from_common_folder(rows: list[Row], folder: Path) -> tuple[list[Row], Path]:
+    """Returns the rows with paths from one folder: the table's own, or, where rows lead out of it, their common one."""
+    places = [os.path.normpath(folder / row.path) for row in rows if row.path]
+    if all(Path(place).is_relative_to(folder) for place in places):
+        return rows, folder
+    try:
+        base = Path(os.path.commonpath([Path(place).parent for place in places]))
+    except ValueError as error:  # several drives
+        raise DataError(
+            f"the table in {folder} names pictures on several drives: {error}. Bring them together."
+        ) from None
+    relative = [os.path.relpath(os.path.normpath(folder / row.path), base) if row.path else "" for row in rows]
+    return [replace(row, path=Path(name).as_posix()) for row, name in zip(rows, relative, strict=True)], base
 
 
 def _table_inside(source: ListedSource, entries: Sequence[Entry], listing: str, root: Path) -> Layout:

@@ -1,4 +1,4 @@
-"""What the network is shown: every `auto` about features resolved, with its reason, before the features are computed."""
+"""What the network is shown: every `auto` about features resolved, with its reason, before they are computed."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ def _views(config: FeaturesConfig, n_images: int) -> Resolved:
         return Resolved(config.views, "chosen by the user")
     if n_images <= MIRROR_LIMIT:
         return Resolved("mirror", f"{n_images} pictures are few enough to look at each one's mirror image too")
-    return Resolved("plain", f"{n_images} pictures: a second view would double the time for little; --views mirror adds it")
+    return Resolved(
+        "plain", f"{n_images} pictures: a second view would double the time for little; --views mirror adds it"
+    )
 
 
 def _interpolation(

@@ -1,0 +1,97 @@
+import json
+
+import numpy as np
+import pytest
+
+from handful.backbones import locate
+from handful.core.config import ReadingConfig
+from handful.core.errors import BundleError
+from handful.core.files import sha256_bytes, write_json
+from handful.core.progress import Silent
+from handful.core.records import LinearHead
+from handful.export import load, save
+from handful.features import Preprocessing, trunk_from_weights
+from handful.images import read
+from handful.transfer import Member, Model, classify
+
+
+@pytest.fixture
+def model(toy):
+    rng = np.random.default_rng(0)
+    trunk = trunk_from_weights(toy, locate(toy))
+    shown = Preprocessing(toy.input_size, "squash", "bicubic", toy.mean, toy.std)
+    heads = [LinearHead(rng.normal(size=(16, 3)), rng.normal(size=3), 0.7) for _ in range(2)]
+    members = (Member(trunk, shown, ("plain", "mirror"), heads[0]), Member(trunk, shown, ("plain",), heads[1]))
+    return Model(("a", "b <c>", "ü"), members, 4095, ReadingConfig(max_file_mb=7.0))
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    save(model, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_loaded_model_answers_as_the_saved_one(model, folder, photos):
+    table = read(photos, ReadingConfig(), threads=1)
+    answers = [
+        classify(which, table, table.pictures, threads=1, progress=Silent(), use_cache=False)
+        for which in (model, load(folder))
+    ]
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-7)
+
+
+def test_everything_else_comes_back(model, folder):
+    again = load(folder.parent)
+    assert (again.classes, again.full_scale, again.reading) == (model.classes, 4095, model.reading)
+    assert [m.preprocessing for m in again.members] == [m.preprocessing for m in model.members]
+    assert [m.views for m in again.members] == [m.views for m in model.members]
+
+
+def test_there_is_no_pickle(folder):
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".safetensors"}
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_changed_byte_is_refused(folder, name):
+    data = bytearray((folder / name).read_bytes())
+    for position in np.random.default_rng(0).integers(0, len(data), 40):
+        data[position] ^= 4
+        (folder / name).write_bytes(bytes(data))
+        with pytest.raises(BundleError, match=f"{name} changed since it was written"):
+            load(folder)
+        data[position] ^= 4
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "manifest.json"])
+def test_a_missing_file_is_refused(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "is of format 99; this version of handful reads format 1"),
+        ({"classes": ["a"]}, "does not describe a model"),
+        ({"classes": ["a", "a", "b"]}, "a class twice"),
+        ({"full_scale": 0}, "no full scale"),
+        ({"reading": {"max_file_mb": -1}}, "max_file_mb is -1"),
+        ({"reading": {"__import__": "os"}}, "no option '__import__'"),
+        ({"members": []}, "names no network"),
+        ({"members": [{"backbone": "os.system"}]}, "no network 'os.system'"),
+    ],
+)
+def test_a_model_that_was_rewritten_with_nonsense_is_refused(folder, change, message):
+    facts = json.loads((folder / "model.json").read_text()) | change
+    data = json.dumps(facts).encode()
+    (folder / "model.json").write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text()) | {"model.json": sha256_bytes(data)}
+    write_json(folder / "manifest.json", manifest)
+    with pytest.raises(BundleError, match=message):
+        load(folder)
+
+
+def test_a_folder_without_a_model_says_what_to_name(tmp_path):
+    with pytest.raises(BundleError, match="Name the run folder that `handful train` printed"):
+        load(tmp_path)

@@ -1,0 +1,219 @@
+"""The command line from outside: what a user types, what comes back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import handful
+from handful.cli import main as cli
+
+RESULT_KEYS = {
+    "accuracy", "accuracy_interval", "balanced_accuracy", "macro_f1", "majority_baseline", "n_train", "n_test",
+    "classes", "backbone", "weights", "strategy", "seconds", "versions", "seed",
+}  # fmt: skip
+
+
+def handful_command(monkeypatch, capsys, *arguments):
+    """Runs the command as `main` does and returns exit code, standard output and standard error."""
+    monkeypatch.setattr(sys, "argv", ["handful", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    captured = capsys.readouterr()
+    return caught.value.code or 0, captured.out, captured.err
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path, toy):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: handful_command(monkeypatch, capsys, *arguments)
+
+
+def test_train_writes_a_run_folder_and_one_json_object(command, photos, tmp_path):
+    code, out, _ = command("train", photos, "--out", "run", "--backbone", "toy", "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert result.keys() >= RESULT_KEYS
+    assert json.loads((tmp_path / "run" / "result.json").read_text()).keys() >= RESULT_KEYS
+    assert (result["n_train"], result["n_test"]) == (40, 8)
+    for name in ("config.json", "skipped.csv", "predictions.csv", "report.html", "model/manifest.json", "figures"):
+        assert (tmp_path / "run" / name).exists(), name
+
+
+def test_predict_gives_the_probabilities_of_predictions_csv(command, photos, tmp_path):
+    command("train", photos, "--out", "run", "--backbone", "toy")
+    with (tmp_path / "run" / "predictions.csv").open(newline="") as stream:
+        written = {row["path"]: row for row in csv.DictReader(stream)}
+    code, out, _ = command("predict", "run", *[photos / path for path in written], "--json")
+    answers = json.loads(out)
+    assert code == 0
+    for answer, row in zip(answers["predictions"], written.values(), strict=True):
+        expected = [float(row[f"p_{name}"]) for name in answers["classes"]]
+        np.testing.assert_allclose(answer["proba"], expected, atol=1e-5)
+        assert answer["label"] == row["predicted"]
+
+
+def test_predict_writes_a_table(command, photos, tmp_path):
+    command("train", photos, "--out", "run", "--backbone", "toy")
+    code, out, _ = command("predict", "run", photos / "circle", "--csv", "answers.csv")
+    with (tmp_path / "answers.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert (code, len(rows)) == (0, 16)
+    assert sum(float(rows[0][f"p_{name}"]) for name in ("circle", "square", "triangle")) == pytest.approx(1.0)
+    assert "16 answers in answers.csv" in out
+
+
+def test_the_same_command_gives_the_same_figures(command, photos):
+    results = [json.loads(command("train", photos, "--backbone", "toy", "--json")[1]) for _ in range(2)]
+    for result in results:
+        for name in ("seconds", "folder", "report", "test_read"):
+            result.pop(name, None)
+    assert results[0] == results[1]
+
+
+def test_runs_without_a_name_never_overwrite_each_other(command, photos, tmp_path):
+    for _ in range(2):
+        command("train", photos, "--backbone", "toy")
+    assert {path.name for path in tmp_path.glob("run*")} == {"run", "run-2"}
+
+
+def test_an_existing_run_is_refused_before_any_work(command, photos, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine").write_text("x")
+    code, _, err = command("train", photos, "--out", "run", "--backbone", "toy")
+    assert code == 2
+    assert "run exists already" in err
+    assert (tmp_path / "run" / "mine").exists()
+
+
+def test_the_written_command_makes_the_run_again(command, photos, tmp_path):
+    options = ("--backbone", "toy", "--views", "plain", "--test", "0.5", "--classes", "circle,square", "--seed", "4")
+    first = json.loads(command("train", photos, *options, "--json")[1])
+    again = json.loads(command(*first["command"].split()[1:], "--json")[1])
+    assert first["accuracy"] == again["accuracy"]
+    assert first["classes"] == again["classes"] == ["circle", "square"]
+    assert first["n_test"] == again["n_test"] == 11
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--views", "mirror", "--view-use", "rows"),
+        ("--views", "crops"),
+        ("--head", "ridge"),
+        ("--head", "logistic"),
+        ("--fit", "pad", "--size", "48", "--interpolation", "bicubic"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_of_showing_pictures_trains(command, photos, options):
+    code, out, _ = command("train", photos, "--backbone", "toy", *options, "--json")
+    assert code == 0
+    assert json.loads(out)["accuracy"] >= json.loads(out)["majority_baseline"]
+
+
+def test_python_gives_what_the_command_line_gives(command, photos, tmp_path):
+    result = handful.train(photos, tmp_path / "by-python", backbone="toy")
+    spoken = json.loads(command("train", photos, "--backbone", "toy", "--json")[1])
+    assert result.report.is_file()
+    assert result.evaluation.accuracy == spoken["accuracy"]
+    answers = handful.load(tmp_path / "by-python").predict([photos / "circle"])
+    assert len(answers) == 16
+    assert answers[0].label in answers[0].path or answers[0].proba.max() < 1.0
+
+
+def test_errors_are_one_message_and_exit_code_2(command, tmp_path):
+    code, out, err = command("train", tmp_path / "nowhere", "--backbone", "toy")
+    assert (code, out) == (2, "")
+    assert err.startswith("handful: ")
+    assert "nowhere" in err
+    assert "Traceback" not in err
+
+
+def test_errors_with_json_are_one_object(command, tmp_path):
+    code, out, _ = command("train", tmp_path / "nowhere", "--json")
+    assert code == 2
+    assert json.loads(out)["exit_code"] == 2
+
+
+def test_an_unknown_network_names_the_nearest(command, photos):
+    code, _, err = command("train", photos, "--backbone", "efficientnet-lite7")
+    assert code == 2
+    assert "Did you mean 'efficientnet-lite" in err
+
+
+def test_a_network_that_is_not_at_hand_is_a_quick_error(command, photos):
+    start = time.perf_counter()
+    code, _, err = command("train", photos, "--backbone", "alexnet", "--offline")
+    assert code == 2
+    assert time.perf_counter() - start < 1.0
+    assert "handful backbones --get alexnet" in err
+
+
+def test_errors_in_the_pictures_come_before_torch(tmp_path):
+    (tmp_path / "empty").mkdir()
+    code = (
+        "import sys; sys.argv = ['handful', 'train', sys.argv[1]]\n"
+        "from handful.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: sys.exit(9 if 'torch' in sys.modules else stop.code)"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "empty"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert time.perf_counter() - start < 4.0
+    assert str(tmp_path / "empty") in done.stderr
+
+
+def test_check_says_what_is_there(command, photos):
+    code, out, _ = command("check", photos, "--json")
+    assert code == 0
+    assert json.loads(out)["classes"] == {"circle": 16, "square": 16, "triangle": 16}
+
+
+def test_backbones_lists_every_network(command):
+    code, out, _ = command("backbones", "--json")
+    listed = {entry["name"]: entry for entry in json.loads(out)["backbones"]}
+    assert code == 0
+    assert listed["efficientnet-lite0"]["at_hand"]
+    assert not listed["alexnet"]["at_hand"]
+
+
+def test_weights_travel_to_a_machine_without_network(command, photos, tmp_path):
+    assert command("backbones", "--export", "carried")[0] == 0
+    code, out, _ = command("train", photos, "--backbone", "toy", "--weights", "carried", "--offline", "--json")
+    assert code == 0
+    assert "carried" in json.loads(out)["weights"][0]["origin"]
+
+
+def test_a_stop_leaves_nothing_half_written(command, photos, tmp_path, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("handful.api.write_run", stop)
+    code, _, err = command("train", photos, "--out", "run", "--backbone", "toy")
+    assert code == 130
+    assert "stopped" in err
+    assert not list(tmp_path.glob("*run*"))
+
+
+def test_a_fault_of_ours_is_exit_code_1_and_says_how_to_report_it(command, photos, monkeypatch):
+    monkeypatch.setattr("handful.api.write_run", lambda *a: 1 / 0)
+    code, _, err = command("train", photos, "--backbone", "toy")
+    assert code == 1
+    assert "handful --debug" in err
+
+
+def test_help_names_every_command_and_option():
+    runner = CliRunner()
+    everything = runner.invoke(cli.app, ["--help"]).output
+    assert all(name in everything for name in ("demo", "train", "predict", "check", "backbones", "report"))
+    options = runner.invoke(cli.app, ["train", "--help"], env={"COLUMNS": "200"}).output
+    assert all(name in options for name in ("--backbone", "--group-by", "--view-use", "--json", "--offline"))
