@@ -23,6 +23,13 @@ def test_the_folder_holds_everything(make_run, tmp_path):
     assert list(config) == list(config_dict(run))
 
 
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Drawing takes most of the time, and some tests are about other files."""
+    monkeypatch.setattr("handful.report.run_folder.figures", lambda run: {})
+
+
+@pytest.mark.usefixtures("no_figures")
 def test_the_page_names_the_folder_that_it_will_be_in(make_run, tmp_path):
     write_run(make_run(n_test=8), tmp_path / "staging", final=tmp_path / "final")
     page = (tmp_path / "staging/report.html").read_text("utf-8")
@@ -30,6 +37,7 @@ def test_the_page_names_the_folder_that_it_will_be_in(make_run, tmp_path):
     assert "staging" not in page
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_result_json_is_there_only_when_all_else_is(make_run, tmp_path, monkeypatch):
     def fails(*_, **__):
         raise HandfulError("no space left")

@@ -12,7 +12,7 @@ from handful.core.records import ImageTable, Picture
 from handful.images import pixels
 
 SHORTEST = 240
-"""Side in pixels: crisp on a screen of two pixels per point, where the page shows them at about 120 points."""
+"""Side in pixels: the page shows them at 150 points on a telephone and at 210 on a wide screen."""
 
 LONGEST = 360
 """A panorama would cost more bytes than all others together."""
