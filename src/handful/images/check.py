@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 
 from handful.core.config import ReadingConfig
 from handful.core.files import sha256_bytes
@@ -14,7 +13,7 @@ from handful.core.progress import Progress
 from handful.core.records import Picture
 from handful.images import memory
 from handful.images.decode import decode
-from handful.images.layout import Placed
+from handful.images.layout import Placed, suffix_of
 from handful.images.memory import Facts
 from handful.images.sources import ListedSource
 from handful.images.unreadable import UnreadableError
@@ -87,7 +86,7 @@ def as_picture(placed: Placed, label: int, checked: Checked) -> Picture:
     """Returns the record of a readable picture; a name that tells another format than the bytes is noted."""
     facts = checked.facts
     notes = facts.notes
-    suffix = PurePosixPath(placed.name).suffix.lower()
+    suffix = suffix_of(placed.name)
     if suffix not in FORMAT_SUFFIXES.get(facts.format, ()):
         notes = (*notes, f"a {facts.format} picture although its name ends in {suffix or 'nothing'}")
     return Picture(

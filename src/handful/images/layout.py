@@ -103,8 +103,14 @@ def find_layout(entries: Iterable[Entry], root: Path, *, class_level: int | None
 
 def looks_like_picture(name: str) -> bool:
     """Returns whether a file's name ends like a picture's."""
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = suffix_of(name)
     return suffix in READ_SUFFIXES or suffix in UNREAD_SUFFIXES
+
+
+def suffix_of(name: str) -> str:
+    """Returns how a file's name ends, in lower case and with its dot; "" where there is none."""
+    stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if dot and stem else ""
 
 
 def settle_validation(part: Part, parts: Iterable[Part]) -> Part:
@@ -225,13 +231,20 @@ def _nested(placed: Sequence[Placed], class_level: int | None) -> Iterator[Findi
 
 
 def _empty_folders(found: Sequence[Entry], pictures: Sequence[str]) -> Iterator[Finding]:
-    filled = {str(folder) for name in pictures for folder in PurePosixPath(name).parents}
-    folders = {entry.name for entry in found if entry.is_folder and not entry.reason}
-    folders |= {str(folder) for entry in found if not entry.is_folder for folder in PurePosixPath(entry.name).parents}
-    empty = {folder for folder in folders - filled if folder != "."}
-    topmost = sorted(folder for folder in empty if str(PurePosixPath(folder).parent) not in empty)
+    filled = _with_parents({name.rpartition("/")[0] for name in pictures})
+    named = {entry.name if entry.is_folder else entry.name.rpartition("/")[0] for entry in found if not entry.reason}
+    empty = _with_parents(named) - filled - {""}
+    topmost = sorted(folder for folder in empty if folder.rpartition("/")[0] not in empty)
     if topmost:
         yield Finding("empty-class", f"no pictures in the folder {some(topmost)}; no class was made of it.")
+
+
+def _with_parents(folders: set[str]) -> set[str]:
+    all_of_them = set(folders)
+    for folder in folders:
+        while folder and (folder := folder.rpartition("/")[0]) not in all_of_them:
+            all_of_them.add(folder)
+    return all_of_them
 
 
 def _other_files(found: Sequence[Entry]) -> Iterator[Finding]:

@@ -117,8 +117,20 @@ def _table(root: Path, source: ListedSource, layout: Layout, found: dict[str, Ch
     deep = [found[picture.path].facts.maximum for picture in pictures if found[picture.path].facts.maximum]
     full_scale = choose_full_scale(max(deep)) if deep else DEFAULT_FULL_SCALE
     skipped = sorted([*layout.set_aside, *layout.unreadable], key=lambda one: one.path)
-    findings = (*layout.findings, *_findings(pictures, deep, full_scale), *_skipped_finding(layout))
+    findings = (
+        *layout.findings,
+        *_untested(layout, classes),
+        *_findings(pictures, deep, full_scale),
+        *_unreadable(layout),
+    )
     return ImageTable(root, source, classes, pictures, tuple(skipped), findings, full_scale)
+
+
+def _untested(layout: Layout, classes: Sequence[str]) -> Iterator[Finding]:
+    tested = {picture.class_name for picture in layout.placed if picture.part == "test"}
+    untested = [name for name in classes if name not in tested]
+    if tested and untested:
+        yield Finding("untested-class", f"no test picture of {some(untested)}; the test part says nothing about it.")
 
 
 def _findings(pictures: Sequence[Picture], deep: Sequence[int], full_scale: int) -> Iterator[Finding]:
@@ -141,7 +153,7 @@ def _findings(pictures: Sequence[Picture], deep: Sequence[int], full_scale: int)
         yield Finding("twin-names", message)
 
 
-def _skipped_finding(layout: Layout) -> Iterator[Finding]:
+def _unreadable(layout: Layout) -> Iterator[Finding]:
     if layout.unreadable:
         listed = some([f"{one.path} ({one.reason})" for one in layout.unreadable])
         yield Finding("unreadable", f"{len(layout.unreadable)} files cannot be read and are not used: {listed}.")

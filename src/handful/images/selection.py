@@ -97,11 +97,6 @@ def check_classes(layout: Layout, root: Path, *, drop_small: bool, lost: Mapping
     kept = [name for name in names if name not in small]
     if len(kept) < 2:
         raise _too_few_classes(kept, small, root)
-    tested = {picture.class_name for picture in layout.placed if picture.part == "test"}
-    untested = [name for name in kept if name not in tested]
-    if tested and untested:
-        message = f"no test picture of {some(untested)}; the test part says nothing about it."
-        layout = replace(layout, findings=(*layout.findings, Finding("untested-class", message)))
     return layout
 
 

@@ -127,7 +127,7 @@ class FolderSource:
                 if child.is_dir(follow_symlinks=False):
                     yield Entry(name, is_folder=True)
                     below.append(name)
-                elif child.is_symlink() and child.is_dir():
+                elif child.is_symlink() and self._path(name).is_dir():
                     yield Entry(name, is_folder=True, reason="a link to a folder; links are not followed, copy it")
                 else:
                     yield Entry(name)
