@@ -234,7 +234,7 @@ def _safe_name(path: Path, name: str) -> str:
 
     Names are keys here, never paths. One that points elsewhere still means that the archive is not what it should be.
     """
-    slashed = printable(name).replace("\\", "/")
+    slashed = printable(name.replace("\\", "/"))
     parts = [part for part in slashed.split("/") if part not in ("", ".")]
     if "\0" in slashed or slashed.startswith("/") or re.match(r"[A-Za-z]:", slashed) or ".." in parts:
         raise DataError(
