@@ -51,7 +51,7 @@ def test_there_is_no_pickle(folder):
     assert {path.suffix for path in folder.iterdir()} == {".json", ".safetensors"}
 
 
-@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["model.json", "heads.safetensors", "trunk-1.safetensors"])
 def test_a_changed_byte_is_refused(folder, name):
     data = bytearray((folder / name).read_bytes())
     for position in np.random.default_rng(0).integers(0, len(data), 40):
@@ -62,7 +62,7 @@ def test_a_changed_byte_is_refused(folder, name):
         data[position] ^= 4
 
 
-@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.json", "trunk-0.safetensors", "manifest.json"])
 def test_a_missing_file_is_refused(folder, name):
     (folder / name).unlink()
     with pytest.raises(BundleError, match=name):
@@ -79,17 +79,34 @@ def test_a_missing_file_is_refused(folder, name):
         ({"reading": {"max_file_mb": -1}}, "max_file_mb is -1"),
         ({"reading": {"__import__": "os"}}, "no option '__import__'"),
         ({"members": []}, "names no network"),
-        ({"members": [{"backbone": "os.system"}]}, "no network 'os.system'"),
+        ({"backbone": "os.system"}, "no network 'os.system'"),
+        ({"tap": "../../etc/passwd"}, "does not describe a model"),
+        ({"views": ["upside-down"]}, "views "),
+        ({"temperature": 0.0}, "not finite"),
+        ({"temperature": float("nan")}, "not finite"),
+        ({"preprocessing": {}}, "does not describe a model"),
+        ({"weights_sha256": ["x"]}, "a text was expected"),
     ],
 )
 def test_a_model_that_was_rewritten_with_nonsense_is_refused(folder, change, message):
-    facts = json.loads((folder / "model.json").read_text()) | change
+    facts = json.loads((folder / "model.json").read_text())
+    if change.keys() <= facts.keys():
+        facts |= change
+    else:
+        facts["members"][0] |= change
     data = json.dumps(facts).encode()
     (folder / "model.json").write_bytes(data)
     manifest = json.loads((folder / "manifest.json").read_text()) | {"model.json": sha256_bytes(data)}
     write_json(folder / "manifest.json", manifest)
     with pytest.raises(BundleError, match=message):
         load(folder)
+
+
+def test_an_output_layer_of_another_shape_is_refused(model, tmp_path):
+    wide = Model(("a", "b"), model.members, model.full_scale, model.reading)
+    save(wide, tmp_path)
+    with pytest.raises(BundleError, match=r"an output layer of shape \(16, 3\) and \(3,\) for 2 classes"):
+        load(tmp_path)
 
 
 def test_a_folder_without_a_model_says_what_to_name(tmp_path):

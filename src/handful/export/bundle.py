@@ -9,36 +9,35 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import safetensors.numpy
 
-from handful.backbones import find, state_of
+from handful.backbones import find
 from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
-from handful.core.records import LinearHead
+from handful.core.records import FloatArray, LinearHead
 from handful.features import VIEWS, Preprocessing, trunk_from_state
 from handful.transfer import Member, Model
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 FORMAT = 1
-MODEL, WEIGHTS, MANIFEST = "model.json", "weights.safetensors", "manifest.json"
+MODEL, HEADS, MANIFEST = "model.json", "heads.safetensors", "manifest.json"
 AGAIN = "Copy the run folder again from where it was made, or train again."
+
+
+def trunk_file(number: int) -> str:
+    """Returns the name of the file with the weights of a member's network."""
+    return f"trunk-{number}.safetensors"
 
 
 def save(model: Model, folder: Path) -> None:
     """Writes a model into a folder; the manifest, with the hash of every other file, comes last."""
-    import safetensors.torch
-    import torch
-
-    tensors: dict[str, Tensor] = {}
+    heads: dict[str, FloatArray] = {}
     for number, member in enumerate(model.members):
-        tensors |= {f"{number}.trunk.{name}": value for name, value in _state(member).items()}
-        tensors[f"{number}.head.weight"] = torch.from_numpy(np.ascontiguousarray(member.head.weight))
-        tensors[f"{number}.head.bias"] = torch.from_numpy(np.ascontiguousarray(member.head.bias))
+        heads[f"{number}.weight"] = np.ascontiguousarray(member.head.weight)
+        heads[f"{number}.bias"] = np.ascontiguousarray(member.head.bias)
     facts = {
         "format": FORMAT,
         "classes": model.classes,
@@ -56,12 +55,8 @@ def save(model: Model, folder: Path) -> None:
             for member in model.members
         ],
     }
-    files = {
-        WEIGHTS: safetensors.torch.save(
-            {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-        ),
-        MODEL: dump_json(facts, indent=2).encode(),
-    }
+    files = {trunk_file(number): member.trunk.state() for number, member in enumerate(model.members)}
+    files |= {HEADS: safetensors.numpy.save(heads), MODEL: dump_json(facts, indent=2).encode()}
     for name, data in files.items():
         write_bytes(folder / name, data)
     write_json(folder / MANIFEST, {name: sha256_bytes(data) for name, data in files.items()})
@@ -85,13 +80,17 @@ def load(run: Path) -> Model:
             f"{folder / MODEL} is of format {facts.get('format')!r}; this version of handful reads format {FORMAT}. "
             "Use the version that made it (in result.json, under versions), or train again."
         )
-    import safetensors.torch
-
-    tensors = safetensors.torch.load(_verified(folder, WEIGHTS, manifest))
+    heads = safetensors.numpy.load(_verified(folder, HEADS, manifest))
     try:
         classes = tuple(_text(name) for name in facts["classes"])
         members = tuple(
-            _member(member, number, tensors, n_classes=len(classes)) for number, member in enumerate(facts["members"])
+            _member(
+                member,
+                _verified(folder, trunk_file(number), manifest),
+                LinearHead(heads[f"{number}.weight"], heads[f"{number}.bias"], float(member["temperature"])),
+                n_classes=len(classes),
+            )
+            for number, member in enumerate(facts["members"])
         )
         reading = TrainConfig.of(facts["reading"]).reading
         full_scale = int(facts["full_scale"])
@@ -104,28 +103,18 @@ def load(run: Path) -> Model:
     return Model(classes, members, full_scale, reading)
 
 
-def _state(member: Member) -> dict[str, Tensor]:
-    return state_of(member.trunk.network(), member.trunk.tap)
-
-
-def _member(facts: dict[str, Any], number: int, tensors: dict[str, Tensor], *, n_classes: int) -> Member:
+def _member(facts: dict[str, Any], state: bytes, head: LinearHead, *, n_classes: int) -> Member:
     spec = find(facts["backbone"])
-    taps = {tap.name: tap for tap in spec.taps}
-    tap = taps[facts["tap"]]
-    weight = tensors[f"{number}.head.weight"].double().numpy()
-    bias = tensors[f"{number}.head.bias"].double().numpy()
-    temperature = float(facts["temperature"])
-    if bias.shape != (n_classes,) or weight.ndim != 2 or weight.shape[1] != n_classes:
-        raise ValueError(f"an output layer of shape {weight.shape} and {bias.shape} for {n_classes} classes")
-    if not (np.isfinite(weight).all() and np.isfinite(bias).all() and 0.0 < temperature < float("inf")):
+    tap = {tap.name: tap for tap in spec.taps}[facts["tap"]]
+    if head.weight.ndim != 2 or head.weight.shape[1] != n_classes or head.bias.shape != (n_classes,):
+        raise ValueError(f"an output layer of shape {head.weight.shape} and {head.bias.shape} for {n_classes} classes")
+    if not (np.isfinite(head.weight).all() and np.isfinite(head.bias).all() and 0.0 < head.temperature < np.inf):
         raise ValueError("an output layer that is not finite")
     views = tuple(facts["views"])
     if views not in VIEWS.values():
         raise ValueError(f"views {views!r}; expected one of {list(VIEWS.values())}")
-    prefix = f"{number}.trunk."
-    state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     trunk = trunk_from_state(spec, tap, state, sha256=_text(facts["weights_sha256"]))
-    return Member(trunk, _preprocessing(facts["preprocessing"]), views, LinearHead(weight, bias, temperature))
+    return Member(trunk, _preprocessing(facts["preprocessing"]), views, head)
 
 
 def _preprocessing(facts: dict[str, Any]) -> Preprocessing:

@@ -7,7 +7,7 @@ each in one step: any number of processes may write at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,8 @@ def lookup(space: str, keys: Sequence[str], *, n_features: int) -> tuple[Feature
     wanted: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         wanted.setdefault(key, []).append(index)
-    for shard in sorted(_folder(space).glob("*.safetensors")):
-        rows = _read(shard)
-        if rows is None or rows["values"].shape[1] != n_features:
-            continue
+    for data in kept(space):
+        rows = safetensors.numpy.load(data)
         for row, key in enumerate(rows["keys"]):
             for index in wanted.get(bytes(key).hex(), ()):
                 values[index] = rows["values"][row]
@@ -58,23 +56,29 @@ def store(space: str, keys: Sequence[str], values: FeatureArray, *, facts: Mappi
         return
     key_bytes = np.frombuffer(bytes.fromhex("".join(keys)), dtype=np.uint8).reshape(len(keys), 32)
     data = safetensors.numpy.save({"keys": key_bytes, "values": np.ascontiguousarray(values, dtype=np.float32)})
+    keep(space, data, facts=facts)
+
+
+def keep(space: str, data: bytes, *, facts: Mapping[str, Any]) -> None:
+    """Adds a file to a space, named by its own hash; the facts are kept beside it for people."""
     folder = _folder(space)
     if not (folder / "space.json").exists():
         write_json(folder / "space.json", dict(facts))
     write_bytes(folder / f"{sha256_bytes(data)}.safetensors", data)
 
 
+def kept(space: str) -> Iterator[bytes]:
+    """Yields the files of a space that are still what their names say; the others are removed."""
+    for path in sorted(_folder(space).glob("*.safetensors")):
+        try:
+            data = path.read_bytes()
+        except OSError:
+            continue
+        if sha256_bytes(data) == path.stem:
+            yield data
+        else:
+            path.unlink(missing_ok=True)
+
+
 def _folder(space: str) -> Path:
     return cache_folder("features") / space
-
-
-def _read(shard: Path) -> dict[str, np.ndarray] | None:
-    """Returns a shard's tensors, or None (and removes the file) where its content is not what its name says."""
-    try:
-        data = shard.read_bytes()
-    except OSError:
-        return None
-    if sha256_bytes(data) != shard.stem:
-        shard.unlink(missing_ok=True)
-        return None
-    return safetensors.numpy.load(data)

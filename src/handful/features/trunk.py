@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache as once
 from typing import TYPE_CHECKING, Any
 
-from handful.backbones import BackboneSpec, LocatedWeights, Tap, for_inference, from_state, keep_memory, load
+from handful.backbones import BackboneSpec, LocatedWeights, Tap, for_inference, from_state, keep_memory, load, state_of
 from handful.core.records import FeatureArray, PixelArray
+from handful.features import cache
 from handful.features.transforms import Preprocessing
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from handful.backbones.network import Network
 
 BATCH = 32
@@ -34,13 +33,15 @@ class FrozenTrunk:
         spec: the facts about the backbone.
         tap: where the features are taken.
         weights_sha256: hash of the weights that `network` returns; part of what names the features.
-        network: loads the network, once; called only when something has to be computed or saved.
+        network: loads the network, once; called only when something has to be computed.
+        state: its weights up to the tap, in the safetensors format.
     """
 
     spec: BackboneSpec
     tap: Tap
     weights_sha256: str
     network: Callable[[], Network]
+    state: Callable[[], bytes]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -75,10 +76,38 @@ class FrozenTrunk:
 
 
 def trunk_from_weights(spec: BackboneSpec, located: LocatedWeights) -> FrozenTrunk:
-    """Returns the trunk with weights that were found on this machine."""
-    return FrozenTrunk(spec, spec.default_tap, located.sha256, cache(lambda: load(spec, located)))
+    """Returns the trunk with weights that lie on this machine; what a bundle needs of them is kept in the cache."""
+    tap = spec.default_tap
+    network = once(lambda: load(spec, located))
+    facts = {"trunk": spec.name, "weights": located.sha256, "tap": tap.name}
+    space = cache.space_key(facts)
+
+    def state() -> bytes:
+        data = next(cache.kept(space), None)
+        if data is None:
+            data = serialise(network(), tap)
+            cache.keep(space, data, facts=facts)
+        return data
+
+    return FrozenTrunk(spec, tap, located.sha256, network, state)
 
 
-def trunk_from_state(spec: BackboneSpec, tap: Tap, state: dict[str, Tensor], *, sha256: str) -> FrozenTrunk:
-    """Returns the trunk with weights that a bundle brought along."""
-    return FrozenTrunk(spec, tap, sha256, cache(lambda: from_state(spec, state)))
+def trunk_from_state(spec: BackboneSpec, tap: Tap, state: bytes, *, sha256: str) -> FrozenTrunk:
+    """Returns the trunk with weights that a bundle brought along, in the safetensors format."""
+
+    def network() -> Network:
+        import safetensors.torch
+
+        return from_state(spec, safetensors.torch.load(state))
+
+    return FrozenTrunk(spec, tap, sha256, once(network), lambda: state)
+
+
+def serialise(network: Network, tap: Tap) -> bytes:
+    """Returns what the features at a tap need of a network's weights, in the safetensors format."""
+    import safetensors.torch
+
+    data: bytes = safetensors.torch.save(
+        {name: tensor.detach().contiguous() for name, tensor in state_of(network, tap).items()}
+    )
+    return data
