@@ -581,3 +581,16 @@ def test_the_development_sample_of_cifar_is_read():
     assert table.classes == ("airplane", "cat")
     assert sum(picture.part == "train" for picture in table.pictures) == 40
     assert sum(picture.part == "test" for picture in table.pictures) == 400
+
+
+def test_a_table_may_name_pictures_anywhere_on_the_disk(tmp_path):
+    photos = draw_folder(tmp_path / "elsewhere" / "photos", classes=("circle", "square"), per_class=3, size=16)
+    (tmp_path / "tables").mkdir()
+    table = tmp_path / "tables" / "list.csv"
+    found = sorted(photos.rglob("*.png"))
+    rows = [f"{path},{path.parent.name}" for path in found[:3]]
+    rows += [f"../elsewhere/photos/{path.parent.name}/{path.name},{path.parent.name}" for path in found[3:]]
+    table.write_text("path,label\n" + "\n".join(rows) + "\n")
+    read_table = read(table, ReadingConfig())
+    assert [picture.path for picture in read_table.pictures] == [p.relative_to(photos).as_posix() for p in found]
+    assert read_table.labels.tolist() == [0, 0, 0, 1, 1, 1]
