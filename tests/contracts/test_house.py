@@ -12,7 +12,17 @@ import pytest
 import handful
 
 PACKAGE = Path(handful.__file__).parent
-ORDER = ["core", "images", "backbones|split|evaluate", "features", "heads", "transfer", "report|export", "api", "cli"]
+ORDER = [
+    "core",
+    "images",
+    "backbones|split|evaluate",
+    "features",
+    "heads|finetune",
+    "transfer",
+    "report|export",
+    "api",
+    "cli",
+]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms.split("|")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

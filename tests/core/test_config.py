@@ -54,3 +54,38 @@ def test_defaults_pass_their_own_checks():
 
 def test_every_option_has_a_help_text():
     assert all(declared.metadata["option"].help for _, declared in option_fields().values())
+
+
+@pytest.mark.parametrize("head", ["5", "C", "75-5", "500d0.5-75-C", "ridge"])
+def test_a_head_is_a_word_or_a_stack_of_layers(head):
+    assert TrainConfig.of({"head": head}).heads.head == head
+
+
+@pytest.mark.parametrize("head", ["0", "75--5", "C-5", "75d1-5", "75d2-5", "5d0.5", "75.5-5", "-5", "900000-5", ""])
+def test_a_head_that_is_neither_is_refused(head):
+    with pytest.raises(ConfigError, match=r"head is .*[eE]xpected"):
+        TrainConfig.of({"head": head})
+
+
+def test_faults_in_notations_are_listed_with_the_others():
+    wrong = {"weight_factor": "head:10", "bias_factor": "head=-1", "time": "5", "lr": 0.0, "head": "75-x", "seed": -1}
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig.of(wrong)
+    lines = str(caught.value).splitlines()
+    assert [line.split(" ")[0] for line in lines] == list(wrong)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.1, math.nan, math.inf])
+def test_a_learning_rate_that_cannot_work_is_refused(rate):
+    with pytest.raises(ConfigError, match=r"lr is .*expected a number from 1e-12 to 1000"):
+        TrainConfig.of({"lr": rate})
+
+
+def test_a_learning_rate_outside_the_usual_range_is_taken():
+    assert TrainConfig.of({"lr": 2.0}).finetune.lr == 2.0
+
+
+def test_options_of_transfer_and_training_reach_their_rooms():
+    config = TrainConfig.of({"strategy": "freeze", "freeze": "conv3", "optimizer": "sgd", "stop_at": 0.995})
+    assert (config.transfer.strategy, config.transfer.freeze) == ("freeze", "conv3")
+    assert (config.finetune.optimizer, config.finetune.stop_at) == ("sgd", 0.995)

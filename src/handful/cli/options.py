@@ -18,6 +18,7 @@ KINDS: dict[str, Any] = {
     "str": str,
     "bool": bool,
     "int | None": Optional[int],  # noqa: UP045 (typer reads this at run time)
+    "float | None": Optional[float],  # noqa: UP045
     "str | None": Optional[str],  # noqa: UP045
     "tuple[str, ...]": Optional[str],  # noqa: UP045
 }
@@ -26,7 +27,9 @@ PANELS = {
     "reading": "Pictures",
     "split": "Test part",
     "features": "Network",
+    "transfer": "Way of transfer",
     "heads": "Output layer",
+    "finetune": "Training of layers",
     "run": "Run",
 }
 

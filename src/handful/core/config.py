@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from handful.core.errors import ConfigError
+from handful.core.notation import nearest, read_duration, read_factors, read_stack
 
 T = TypeVar("T")
 
@@ -21,6 +22,17 @@ VIEWS = ("auto", "plain", "mirror", "crops")
 VIEW_USES = ("average", "rows")
 FITS = ("auto", "crop", "squash", "pad")
 INTERPOLATIONS = ("auto", "bilinear", "bicubic")
+STRATEGIES = ("auto", "features", "freeze", "scratch", "full")
+OPTIMIZERS = ("sgd", "adamw")
+MOMENTUM_FORMS = ("common", "paper")
+SCHEDULES = ("constant", "paper", "cosine", "one-cycle")
+L2_FORMS = ("common", "paper")
+NONLINEARITIES = ("rectifier", "sigmoid", "tanh", "hard-tanh")
+AUGMENTATIONS = ("none", "ksh", "randaugment", "trivialaugment")
+POOLINGS = ("max", "l2")
+
+Check = Callable[[Any], None]
+"""Raises ConfigError on a value that cannot work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +43,41 @@ class Option:
         help: one sentence for the command line and the docs.
         low, high: inclusive bounds of a number.
         choices: the allowed words, where there are few.
+        check: reads a value that is written in a notation of its own.
     """
 
     help: str
     low: float = -math.inf
     high: float = math.inf
     choices: tuple[str, ...] = ()
+    check: Check | None = None
 
 
 def option(
-    default: T, text: str, *, low: float = -math.inf, high: float = math.inf, choices: tuple[str, ...] = ()
+    default: T,
+    text: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    choices: tuple[str, ...] = (),
+    check: Check | None = None,
 ) -> T:
     """Declares a field of a configuration: its default, its help text and its range."""
-    declared: T = field(default=default, metadata={"option": Option(text, low, high, choices)})
+    declared: T = field(default=default, metadata={"option": Option(text, low, high, choices, check)})
     return declared
+
+
+def check_head(text: str) -> None:
+    """Raises ConfigError for a `head` that is neither a way of fitting one layer nor a stack of layers."""
+    if text in HEADS:
+        return
+    if text[:1].isdigit() or text[:1] == "C":
+        read_stack(text)
+        return
+    raise ConfigError(
+        f"head is {text!r}; expected one of {', '.join(HEADS)}, or a stack of new layers such as C, 75-C or "
+        f"500d0.5-75-C. {nearest(text, HEADS)}".rstrip()
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +131,97 @@ class FeaturesConfig:
 class HeadConfig:
     """The heads room: the new output layer."""
 
-    head: str = option("auto", "Output layer; auto takes the one with the lowest held-out log loss.", choices=HEADS)
+    head: str = option(
+        "auto",
+        "Output layer: auto (the lowest held-out log loss), ridge, logistic or average; or new layers from bottom to "
+        "top, such as 75-C or 500d0.5-75-C (d: dropout, C: the number of classes).",
+        check=check_head,
+    )
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """The transfer room: which of the paper's ways to use a pre-trained network (section 3.3)."""
+
+    strategy: str = option(
+        "auto",
+        "Way of transfer: features (all layers fixed), freeze (the lowest ones), full (none), scratch (random start).",
+        choices=STRATEGIES,
+    )
+    freeze: str = option("", "With freeze: how many of the lowest layer groups stay fixed, or the name of the last.")
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """The finetune room: how layers are trained (the paper's section 3.4).
+
+    The defaults are today's common ones for a few hundred pictures and pre-trained layers: AdamW, because it needs no
+    rate per layer to reach a usable result, at 1e-4 with ten times that on the new layers, falling by a cosine. The
+    paper's own setting is optimizer=sgd, schedule=constant (or paper), batch=128, stop_at=0.995.
+    """
+
+    optimizer: str = option("adamw", "Optimiser.", choices=OPTIMIZERS)
+    momentum: float = option(
+        0.9, "Momentum: weight of the past (common form) or of the new gradient (paper form).", low=0.0, high=1.0
+    )
+    momentum_form: str = option(
+        "common",
+        "common: v <- m v + g; paper: v <- (1 - m) v + m g, m weighs the new gradient.",
+        choices=MOMENTUM_FORMS,
+    )
+    lr: float | None = option(
+        None, "Base learning rate; 0.0001 for adamw and 0.001 for sgd by default.", low=1e-12, high=1e3
+    )
+    schedule: str = option("cosine", "How the rate changes; paper is its equation (2).", choices=SCHEDULES)
+    tau: int = option(100, "Equation (2): updates at the base rate before it falls.", low=1, high=1_000_000_000)
+    alpha: float = option(1.0, "Equation (2): exponent of tau / t.", low=0.0, high=10.0)
+    batch: int = option(32, "Pictures in a mini-batch, at most.", low=1, high=4096)
+    epochs: int = option(20, "Times that training sees every picture.", low=1, high=100_000)
+    l2: float | None = option(
+        None, "L2 weight decay; 0.01 for adamw (decoupled) and 0.0005 for sgd by default.", low=0.0, high=10.0
+    )
+    l2_form: str = option("common", "common: gradient l2 * theta; paper: 2 * l2 * theta.", choices=L2_FORMS)
+    l1: float = option(0.0, "L1 weight decay: gradient l1 * sign(theta).", low=0.0, high=10.0)
+    decay_biases: bool = option(False, "Weight decay on biases and normalisations too, not on weights only.")
+    weight_factor: str = option(
+        "head=10",
+        "Learning-rate factors of weights by layer: head=10,conv5=2; head.0 is one new layer.",
+        check=lambda text: _read_only(read_factors(text, option="weight_factor")),
+    )
+    bias_factor: str = option(
+        "head=10",
+        "Learning-rate factors of biases by layer.",
+        check=lambda text: _read_only(read_factors(text, option="bias_factor")),
+    )
+    nonlinearity: str = option("rectifier", "Neuron of the new hidden layers.", choices=NONLINEARITIES)
+    init_scale: float = option(1.0, "Scale of random weights; 1 keeps signals at their size.", low=1e-4, high=100.0)
+    patience: int | None = option(
+        10, "Stop after so many checks on the validation part without improvement.", low=1, high=100_000
+    )
+    every: int | None = option(
+        None, "Check on the validation part every so many updates; once per epoch by default.", low=1, high=1_000_000
+    )
+    stop_at: float | None = option(
+        None, "Stop when the training accuracy of a whole pass reaches this (the paper's 0.995).", low=0.01, high=1.0
+    )
+    time: str | None = option(
+        None,
+        "Stop training after this time: 90s, 5m, 1h.",
+        check=lambda text: _read_only(read_duration(text, option="time")),
+    )
+    sparsity: float = option(
+        0.0, "Penalty on the mean absolute activation of the new hidden layers.", low=0.0, high=100.0
+    )
+    augmentation: str = option(
+        "ksh", "Changes to training pictures: ksh is Krizhevsky's crop and mirror.", choices=AUGMENTATIONS
+    )
+    augmented_views: int = option(
+        4, "Changed views per picture that are drawn once when lower layers are frozen.", low=1, high=256
+    )
+    mixup: float = option(0.0, "MixUp: alpha of its Beta distribution; 0 turns it off.", low=0.0, high=10.0)
+    pool: str = option(
+        "max", "l2 replaces the network's max pooling by the root of the sum of squares.", choices=POOLINGS
+    )
 
 
 @dataclass(frozen=True)
@@ -119,7 +242,9 @@ class TrainConfig:
     reading: ReadingConfig = field(default_factory=ReadingConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    transfer: TransferConfig = field(default_factory=TransferConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     @classmethod
@@ -160,7 +285,9 @@ ROOMS: dict[str, type[Any]] = {
     "reading": ReadingConfig,
     "split": SplitConfig,
     "features": FeaturesConfig,
+    "transfer": TransferConfig,
     "heads": HeadConfig,
+    "finetune": FinetuneConfig,
     "run": RunConfig,
 }
 
@@ -196,4 +323,13 @@ def _fault(name: str, value: object, declared: dataclasses.Field[Any]) -> str | 
         return f"{name} is {value!r}; expected one of {', '.join(allowed.choices)}{hint}"
     if isinstance(value, int | float) and not allowed.low <= value <= allowed.high:
         return f"{name} is {value}; expected a number from {allowed.low:g} to {allowed.high:g}"
+    if allowed.check:
+        try:
+            allowed.check(value)
+        except ConfigError as error:
+            return str(error)
     return None
+
+
+def _read_only(value: object) -> None:
+    """Drops what a notation says: a check only wants to know whether it can be read."""
