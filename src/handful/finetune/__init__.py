@@ -1,0 +1,24 @@
+"""Training of the upper layers of a network and of new ones on top, by gradient descent.
+
+Only what needs no PyTorch is here. The rest is imported where a network runs: `freeze` cuts the network, `stack` makes
+the new layers, `activations` and `batches` feed them, `loop` trains.
+"""
+
+from handful.finetune.layers import NewLayer, parse_head
+from handful.finetune.precision import Precision, training_precision
+from handful.finetune.recipe import cautions, check_recipe, count_frozen, groups_below, resolve
+from handful.finetune.schedule import Schedule, rate
+
+__all__ = [
+    "NewLayer",
+    "Precision",
+    "Schedule",
+    "cautions",
+    "check_recipe",
+    "count_frozen",
+    "groups_below",
+    "parse_head",
+    "rate",
+    "resolve",
+    "training_precision",
+]

@@ -1,0 +1,154 @@
+"""Mini-batches: from activations computed once (quick), or from pictures decoded anew; imports PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from handful.core.records import IntArray
+from handful.finetune.activations import Activations, lower_pass, normalised
+from handful.finetune.freeze import Frozen
+from handful.finetune.pictures import Shown
+
+Rows = npt.NDArray[np.int64]
+
+
+class Batches(Protocol):
+    """Where training and validation get their examples from: inputs of the trainable part, and class indices."""
+
+    @property
+    def n_pictures(self) -> int:
+        """N."""
+
+    @property
+    def n_batches(self) -> int:
+        """Mini-batches in an epoch."""
+
+    def epoch(self, number: int, *, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields every picture once, in one of its views and in random order: inputs and int64 (B,) targets."""
+
+    def plain(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields every picture's first view, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationBatches:
+    """The quick way: the lower layers ran once, each epoch takes one of the V views of every picture.
+
+    Attributes:
+        activations: of N pictures.
+        targets: int64 (N,), class indices.
+        batch: pictures in a mini-batch, at most.
+    """
+
+    activations: Activations
+    targets: IntArray
+    batch: int
+
+    @property
+    def n_pictures(self) -> int:
+        """N."""
+        return len(self.targets)
+
+    @property
+    def n_batches(self) -> int:
+        """Mini-batches in an epoch."""
+        return -(-self.n_pictures // self.batch)
+
+    def epoch(self, number: int, *, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields every picture once, in one of its views and in random order."""
+        n_views = self.activations.values.shape[1]
+        for rows, views in draw_epoch(self.n_pictures, n_views=n_views, batch=self.batch, number=number, seed=seed):
+            yield self.activations.batch(rows, views), torch.from_numpy(self.targets[rows])
+
+    def plain(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields every picture's first view, in order."""
+        for rows in _shares(np.arange(self.n_pictures), self.batch):
+            yield self.activations.batch(rows, np.zeros_like(rows)), torch.from_numpy(self.targets[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class PictureBatches:
+    """The slow way: pictures are decoded, changed and passed through the lower layers whenever they are needed.
+
+    Attributes:
+        lower: the frozen layers; may be none.
+        shown: N pictures, and how they are shown.
+        targets: int64 (N,), class indices.
+        batch: pictures in a mini-batch, at most.
+        n_views: V, as in `ActivationBatches`, with the same views; 0 draws a new view in every epoch.
+    """
+
+    lower: Frozen
+    shown: Shown
+    targets: IntArray
+    batch: int
+    n_views: int = 0
+
+    @property
+    def n_pictures(self) -> int:
+        """N."""
+        return len(self.targets)
+
+    @property
+    def n_batches(self) -> int:
+        """Mini-batches in an epoch."""
+        return -(-self.n_pictures // self.batch)
+
+    def epoch(self, number: int, *, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields every picture once, in one of its views and in random order."""
+        drawn = draw_epoch(self.n_pictures, n_views=max(1, self.n_views), batch=self.batch, number=number, seed=seed)
+        yield from self._batches(
+            [(rows, views if self.n_views else np.full_like(rows, number)) for rows, views in drawn]
+        )
+
+    def plain(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields every picture's first view, in order."""
+        shares = _shares(np.arange(self.n_pictures), self.batch)
+        yield from self._batches([(rows, np.zeros_like(rows)) for rows in shares])
+
+    def _batches(self, batches: list[tuple[Rows, Rows]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the batches of an epoch, decoding ahead from one to the next."""
+        wanted = [(int(row), int(view)) for rows, views in batches for row, view in zip(rows, views, strict=True)]
+        squares = self.shown.squares(wanted)
+        for rows, _ in batches:
+            stacked = np.stack(list(islice(squares, len(rows))))
+            yield self._inputs(stacked), torch.from_numpy(self.targets[rows])
+
+    def _inputs(self, squares: npt.NDArray[np.uint8]) -> Tensor:
+        if not len(self.lower.layers):
+            return normalised(squares, self.shown.preprocessing)
+        values = torch.from_numpy(lower_pass(self.lower, squares, self.shown.preprocessing))
+        return values.permute(0, 3, 1, 2) if values.ndim == 4 else values
+
+
+def draw_epoch(n_pictures: int, *, n_views: int, batch: int, number: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """Yields the mini-batches of one epoch: rows, and the view of each, both int64 (B,).
+
+    Every picture comes once. Mini-batches differ by one picture at most instead of leaving a small rest, whose
+    gradient would be noisy and which batch normalisation cannot use if it is a single picture.
+
+    Args:
+        n_pictures: N.
+        n_views: V.
+        batch: pictures in a mini-batch, at most.
+        number: of the epoch.
+        seed: with the number, decides order and views.
+    """
+    rng = np.random.default_rng((seed, number))
+    order = rng.permutation(n_pictures)
+    views = rng.integers(0, n_views, n_pictures)
+    for rows in _shares(order, batch):
+        yield rows, views[rows]
+
+
+def _shares(rows: Rows, batch: int) -> list[Rows]:
+    """Returns the rows in pieces of nearly equal length."""
+    return np.array_split(rows, -(-len(rows) // batch))

@@ -1,0 +1,121 @@
+"""What a training remembers: its best weights, and the record of how it went; imports PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from handful.core.records import Iteration, Training
+from handful.finetune.freeze import Trainable
+
+MIN_LATER_CHECKS = 2
+"""Checks after the lowest validation loss before one speaks of overfitting; a single one may be chance."""
+
+
+class Keeper:
+    """Keeps the weights of the lowest validation loss, and counts the checks since then."""
+
+    def __init__(self, model: Trainable) -> None:
+        self.model = model
+        self.best_step = 0
+        self.best_loss = math.inf
+        self.n_since = 0
+        self.weights: dict[str, Tensor] = {}
+
+    def look(self, check: Iteration) -> None:
+        """Takes note of a check on the validation part."""
+        loss = check.validation_loss
+        if loss is not None and loss < self.best_loss:
+            self.best_loss, self.best_step, self.n_since = loss, check.step, 0
+            self.weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        else:
+            self.n_since += 1
+
+    def why_stop(self, patience: int | None) -> str:
+        """Returns why training ends after this check, or nothing."""
+        if patience is None or self.n_since < patience:
+            return ""
+        return f"no better validation loss in {self.n_since} checks"
+
+    def restore(self) -> None:
+        """Gives the model its best weights back, where there are any."""
+        if self.weights:
+            self.model.load_state_dict(self.weights)
+
+
+def finish(
+    keeper: Keeper, iterations: Sequence[Iteration], *, stopped: str, validated: bool, seconds: float
+) -> Training:
+    """Restores the best weights and returns the record of a training.
+
+    Args:
+        keeper: has the model and its best weights.
+        iterations: every update.
+        stopped: why it ended.
+        validated: whether there was a validation part.
+        seconds: how long it took.
+    """
+    keeper.restore()
+    keeper.model.eval()
+    last = iterations[-1]
+    failed_at = last.step if _failed(last) or not _is_finite(keeper.model) else None
+    if failed_at is not None and not stopped.startswith("failed"):
+        stopped = f"failed: weights or validation loss were no longer finite numbers at update {failed_at}"
+    return Training(
+        iterations=tuple(iterations),
+        stopped=stopped,
+        best_step=0 if failed_at is not None else (keeper.best_step if validated else last.step),
+        overfits_from=None if failed_at is not None else overfitting_step(iterations),
+        failed_at=failed_at,
+        seconds=seconds,
+    )
+
+
+def overfitting_step(iterations: Sequence[Iteration]) -> int | None:
+    """Returns the update of the lowest validation loss, if the training loss went on falling and it rose; or None.
+
+    The training loss at a check is the mean over the updates since the check before. At least two checks must follow
+    the lowest one, and their mean validation loss must lie above it.
+    """
+    checks = [iteration for iteration in iterations if iteration.validation_loss is not None]
+    if len(checks) <= MIN_LATER_CHECKS:
+        return None
+    validation = [check.validation_loss or 0.0 for check in checks]
+    lowest = min(range(len(checks)), key=validation.__getitem__)
+    later = validation[lowest + 1 :]
+    if len(later) < MIN_LATER_CHECKS or sum(later) / len(later) <= validation[lowest]:
+        return None
+    training = _losses_between(iterations, [check.step for check in checks])
+    return checks[lowest].step if training[-1] < training[lowest] else None
+
+
+def pass_accuracy(iterations: Sequence[Iteration], n_batches: int) -> float | None:
+    """Returns the mean accuracy of the last `n_batches` mini-batches: a whole pass; None before the first is over.
+
+    A single mini-batch says little: one of 8 pictures is often right by chance, and training would stop at once.
+    """
+    if len(iterations) < n_batches:
+        return None
+    return sum(iteration.accuracy for iteration in iterations[-n_batches:]) / n_batches
+
+
+def _losses_between(iterations: Sequence[Iteration], steps: Sequence[int]) -> list[float]:
+    """Returns the mean training loss up to each of some steps, since the one before."""
+    means, previous = [], 0
+    for step in steps:
+        part = [iteration.loss for iteration in iterations if previous < iteration.step <= step]
+        means.append(sum(part) / len(part))
+        previous = step
+    return means
+
+
+def _failed(iteration: Iteration) -> bool:
+    seen = iteration.validation_loss
+    return not math.isfinite(iteration.loss) or (seen is not None and not math.isfinite(seen))
+
+
+def _is_finite(model: Trainable) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values())

@@ -1,0 +1,185 @@
+"""Training by gradient descent: one loop, watched on a validation part; imports PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from handful.backbones import keep_memory
+from handful.core.config import FinetuneConfig
+from handful.core.notation import read_duration
+from handful.core.progress import Progress, Silent
+from handful.core.records import FloatArray, IntArray, Iteration, Training
+from handful.finetune.batches import Batches
+from handful.finetune.freeze import Trainable
+from handful.finetune.history import Keeper, finish, pass_accuracy
+from handful.finetune.optimiser import Optimiser
+from handful.finetune.parameters import parameter_groups
+from handful.finetune.precision import Precision
+from handful.finetune.schedule import Schedule, rate
+
+Watch = Callable[[Iteration], None]
+"""Told about every update, for a picture that grows while training runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model says about some pictures.
+
+    Attributes:
+        scores: float64 (N, C), before temperature and softmax.
+        targets: int64 (N,), the true classes.
+    """
+
+    scores: FloatArray
+    targets: IntArray
+
+    @property
+    def loss(self) -> float:
+        """Mean log loss; NaN where a score is."""
+        scores = torch.from_numpy(self.scores)
+        return float(functional.cross_entropy(scores, torch.from_numpy(self.targets)))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return float(np.mean(self.scores.argmax(axis=1) == self.targets))
+
+
+def fit(
+    model: Trainable,
+    batches: Batches,
+    validation: Batches | None,
+    config: FinetuneConfig,
+    *,
+    seed: int,
+    precision: Precision = "float32",
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+    clock: Callable[[], float] = monotonic,
+) -> Training:
+    """Trains a model in place, leaves it with its best weights and in evaluation mode, and returns how it went.
+
+    The weights that are kept are those of the lowest validation loss; without a validation part, the last ones.
+
+    Args:
+        model: from `Cut.with_head`.
+        batches: of the training part.
+        validation: looked at every `every` updates and at the end; None where there is none.
+        config: the options, resolved by `recipe.resolve`.
+        seed: decides order, views, dropout and MixUp; equal arguments give equal weights.
+        precision: of multiplications, from `precision.training_precision`.
+        progress: told about every update.
+        watch: told about every update, with its figures.
+        clock: seconds; for tests of the time budget.
+    """
+    if config.lr is None or config.l2 is None:
+        raise ValueError("lr or l2 is None: resolve the configuration first (handful.finetune.resolve)")
+    keep_memory()
+    start = clock()
+    limit = read_duration(config.time, option="time") if config.time else math.inf
+    every = config.every or batches.n_batches
+    n_steps = config.epochs * batches.n_batches
+    iterations: list[Iteration] = []
+    keeper = Keeper(model)
+    stopped = ""
+    with torch.random.fork_rng(devices=[]), (progress or Silent()).stage("Training", n_steps) as advance:
+        torch.manual_seed(seed)
+        for iteration in _updates(model, batches, config, n_steps=n_steps, seed=seed, precision=precision):
+            done = iteration
+            late = clock() - start >= limit
+            accuracy = pass_accuracy([*iterations[1 - batches.n_batches :], done], batches.n_batches)
+            stopped = _why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
+            if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
+                seen = score(model, validation, precision=precision)
+                done = replace(done, validation_loss=seen.loss, validation_accuracy=seen.accuracy)
+                keeper.look(done)
+                stopped = stopped or keeper.why_stop(config.patience)
+            iterations.append(done)
+            advance(1)
+            if watch:
+                watch(done)
+            if stopped:
+                break
+    return finish(keeper, iterations, stopped=stopped, validated=validation is not None, seconds=clock() - start)
+
+
+def score(model: Trainable, batches: Batches, *, precision: Precision = "float32") -> Scores:
+    """Returns what a model says about every picture's first view, in order; the model's mode is left as it was."""
+    mode = model.training
+    model.eval()
+    scores, targets = [], []
+    with torch.no_grad():
+        for inputs, labels in batches.plain():
+            with _autocast(precision):
+                scores.append(model(inputs.to(model.dtype)).double().numpy())
+            targets.append(labels.numpy())
+    model.train(mode)
+    return Scores(np.concatenate(scores), np.concatenate(targets))
+
+
+def _updates(
+    model: Trainable, batches: Batches, config: FinetuneConfig, *, n_steps: int, seed: int, precision: Precision
+) -> Iterator[Iteration]:
+    """Yields every update after it was made; one whose loss is no number is not made, and ends the training."""
+    optimiser = Optimiser(parameter_groups(model, config), config)
+    rng = np.random.default_rng((seed, n_steps))
+    base, schedule = config.lr or 0.0, cast(Schedule, config.schedule)
+    step = 0
+    for epoch in range(1, config.epochs + 1):
+        model.train()
+        for inputs, labels in batches.epoch(epoch, seed=seed):
+            step += 1
+            eta = rate(step, base=base, schedule=schedule, tau=config.tau, alpha=config.alpha, n_steps=n_steps)
+            optimiser.forget_gradients()
+            mixed, partners, share = _mixup(inputs.to(model.dtype), config.mixup, rng=rng)
+            with _autocast(precision):
+                scores, hidden = model.scores_and_hidden(mixed)
+            scores = scores.to(model.dtype)
+            loss = share * functional.cross_entropy(scores, labels)
+            if share < 1.0:
+                loss = loss + (1.0 - share) * functional.cross_entropy(scores, labels[partners])
+            accuracy = float((scores.argmax(1) == labels).double().mean())
+            figures = Iteration(step, epoch, eta, float(loss.detach()), accuracy)
+            if math.isfinite(figures.loss):
+                penalty = config.sparsity * sum(values.abs().mean() for values in hidden)
+                (loss + penalty).backward()  # type: ignore[no-untyped-call]
+                optimiser.update(eta)
+            yield figures
+
+
+def _mixup(inputs: Tensor, alpha: float, *, rng: np.random.Generator) -> tuple[Tensor, Tensor, float]:
+    """Returns MixUp's inputs (Zhang et al. 2018, arXiv:1710.09412), the partner of each, and its own share.
+
+    Where layers are frozen, it is their activations that are mixed (Verma et al. 2019, manifold mixup).
+    """
+    if not alpha:
+        return inputs, torch.arange(len(inputs)), 1.0
+    share = float(rng.beta(alpha, alpha))
+    partners = torch.from_numpy(rng.permutation(len(inputs)))
+    return share * inputs + (1.0 - share) * inputs[partners], partners, share
+
+
+def _why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: bool, accuracy: float | None) -> str:
+    """Returns why training ends after this update, or nothing."""
+    if not math.isfinite(done.loss):
+        return f"failed: the loss was {done.loss} at update {done.step}; a lower learning rate is the usual remedy"
+    if config.stop_at is not None and accuracy is not None and accuracy >= config.stop_at:
+        return f"the training accuracy of a whole pass reached {accuracy:.4f}"
+    if late:
+        return f"the time of {config.time} was up"
+    if done.step == n_steps:
+        return f"all {config.epochs} epochs are done"
+    return ""
+
+
+def _autocast(precision: Precision) -> torch.autocast:
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")

@@ -1,0 +1,85 @@
+"""New layers as a PyTorch module, and as arrays after training; imports PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from handful.core.records import Nonlinearity, StackedHead
+from handful.finetune.layers import NewLayer
+
+NEURONS: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
+    "rectifier": functional.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "hard-tanh": functional.hardtanh,
+}
+
+GAIN: dict[Nonlinearity, float] = {"rectifier": math.sqrt(2.0), "sigmoid": 1.0, "tanh": 1.0, "hard-tanh": 1.0}
+"""Of a hidden layer's weights: a rectifier halves the mean square (He et al. 2015, section 2.2), the others do not."""
+
+
+class Stack(nn.Module):
+    """Fully connected layers with one kind of neuron between them."""
+
+    def __init__(self, layers: Sequence[NewLayer], n_features: int, nonlinearity: Nonlinearity) -> None:
+        super().__init__()
+        widths = [n_features, *(layer.size for layer in layers)]
+        self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in pairwise(widths))
+        self.dropout = tuple(layer.dropout for layer in layers)
+        self.nonlinearity: Nonlinearity = nonlinearity
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Returns scores (N, C) of features (N, D)."""
+        return self.scores_and_hidden(features)[0]
+
+    def scores_and_hidden(self, features: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Returns scores (N, C), and the activations of every hidden layer before dropout, each (N, size)."""
+        values, hidden = features, []
+        for index, layer in enumerate(self.layers):
+            values = layer(values)
+            if index < len(self.layers) - 1:
+                values = NEURONS[self.nonlinearity](values)
+                hidden.append(values)
+                values = functional.dropout(values, self.dropout[index], self.training)
+        return values, tuple(hidden)
+
+
+def build_head(
+    layers: Sequence[NewLayer], n_features: int, *, nonlinearity: Nonlinearity, init_scale: float, seed: int
+) -> Stack:
+    """Returns new layers with random weights: normal, of standard deviation gain * init_scale / sqrt(inputs); biases 0.
+
+    Args:
+        layers: from bottom to top.
+        n_features: D, the inputs of the first.
+        nonlinearity: of the hidden layers.
+        init_scale: 1 keeps the size of signals from layer to layer.
+        seed: equal arguments give equal weights.
+    """
+    stack = Stack(layers, n_features, nonlinearity)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for index, layer in enumerate(_linear_layers(stack)):
+            gain = GAIN[nonlinearity] if index < len(layers) - 1 else 1.0
+            layer.weight.normal_(0.0, gain * init_scale / math.sqrt(layer.in_features), generator=generator)
+            layer.bias.zero_()
+    return stack
+
+
+def head_arrays(stack: Stack) -> StackedHead:
+    """Returns the layers as float64 arrays, with temperature 1; `handful.heads.stacked_scores` applies them."""
+    layers = tuple(
+        (layer.weight.detach().double().numpy().T.copy(), layer.bias.detach().double().numpy().copy())
+        for layer in _linear_layers(stack)
+    )
+    return StackedHead(layers, stack.nonlinearity, temperature=1.0)
+
+
+def _linear_layers(stack: Stack) -> list[nn.Linear]:
+    return [layer for layer in stack.layers if isinstance(layer, nn.Linear)]
