@@ -29,7 +29,9 @@ def test_factors_are_read_by_layer():
     assert read_factors("", option="weight_factor") == {}
 
 
-@pytest.mark.parametrize("text", ["head", "head=", "head=ten", "head=-1", "head=nan", "head=inf", "=3", "a=1=2"])
+@pytest.mark.parametrize(
+    "text", ["head", "head=", "head=ten", "head=-1", "head=nan", "head=inf", "head=1e9", "=3", "a=1=2"]
+)
 def test_a_factor_that_cannot_work_is_refused(text):
     with pytest.raises(ConfigError, match=r"bias_factor is .*is no factor"):
         read_factors(text, option="bias_factor")

@@ -16,6 +16,9 @@ from handful.core.errors import ConfigError
 MAX_WIDTH = 65_536
 """Neurons in one new layer; more is a slip of the finger (AlexNet's widest layer has 4096)."""
 
+MAX_FACTOR = 1e6
+"""Of a learning rate; more would overflow before it did anything else."""
+
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 STACK_LAYER = re.compile(r"(?P<size>[1-9]\d*|C)(?:d(?P<dropout>0?\.\d+|0|1))?")
@@ -65,7 +68,7 @@ def read_factors(text: str, *, option: str) -> dict[str, float]:
         option: name of the option, for the messages.
 
     Raises:
-        ConfigError: not of that form, a layer named twice, or a factor that is negative or not finite.
+        ConfigError: not of that form, a layer named twice, or a factor that is negative, not finite or huge.
 
     Example:
         >>> read_factors("head=10,conv5=2", option="weight_factor")
@@ -75,10 +78,10 @@ def read_factors(text: str, *, option: str) -> dict[str, float]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         found = FACTOR.fullmatch(part)
         value = _number(found["value"]) if found else math.nan
-        if not found or not (math.isfinite(value) and value >= 0.0):
+        if not found or not 0.0 <= value <= MAX_FACTOR:
             raise ConfigError(
                 f"{option} is {text!r}; {part!r} is no factor. Expected LAYER=NUMBER pairs joined by commas, each "
-                "number zero or more, for instance head=10,conv5=2."
+                f"number from 0 to {MAX_FACTOR:g}, for instance head=10,conv5=2."
             )
         if found["name"] in factors:
             raise ConfigError(f"{option} is {text!r}, which names {found['name']!r} twice. Name each layer once.")

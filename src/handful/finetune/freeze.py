@@ -192,7 +192,7 @@ class L2Pooled(GroupedNetwork):
         own = copy.deepcopy(network)
         super().__init__(own.spec, cast("Body", own.body), len(own.groups()))
         self._groups = own.groups()  # kept: some bodies make their groups anew at every call
-        if not sum(_replace_pooling(group) for _, group in self._groups):
+        if not sum(replace_pooling(group) for _, group in self._groups):
             raise ConfigError(f"pool is 'l2', but {network.spec.title} has no max pooling. Use --pool max.")
         self.eval()
 
@@ -201,8 +201,8 @@ class L2Pooled(GroupedNetwork):
         return list(self._groups)
 
 
-def _replace_pooling(group: nn.Module) -> int:
-    """Replaces the max pooling in a group and returns how many there were."""
+def replace_pooling(group: nn.Module) -> int:
+    """Replaces the max pooling in a group by L2 pooling and returns how many there were."""
     n_replaced = 0
     for parent in list(group.modules()):
         for name, child in list(parent.named_children()):

@@ -30,7 +30,11 @@ class Stack(nn.Module):
     def __init__(self, layers: Sequence[NewLayer], n_features: int, nonlinearity: Nonlinearity) -> None:
         super().__init__()
         widths = [n_features, *(layer.size for layer in layers)]
-        self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in pairwise(widths))
+        # without PyTorch's own first weights, which would draw from the generator that everybody shares
+        self.layers = nn.ModuleList(
+            nn.utils.skip_init(nn.Linear, below, above)  # type: ignore[no-untyped-call]
+            for below, above in pairwise(widths)
+        )
         self.dropout = tuple(layer.dropout for layer in layers)
         self.nonlinearity: Nonlinearity = nonlinearity
 
