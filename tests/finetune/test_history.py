@@ -1,6 +1,6 @@
 import pytest
 
-from handful.core.records import Iteration
+from handful.core.training import Iteration
 from handful.finetune.history import overfitting_step, pass_accuracy
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from handful.core.records import Iteration, Training
+from handful.core.training import Iteration, Training
 from handful.finetune.freeze import Trainable
 
 MIN_LATER_CHECKS = 2

@@ -17,7 +17,8 @@ from handful.backbones import keep_memory
 from handful.core.config import FinetuneConfig
 from handful.core.notation import read_duration
 from handful.core.progress import Progress, Silent
-from handful.core.records import FloatArray, IntArray, Iteration, Training
+from handful.core.records import FloatArray, IntArray
+from handful.core.training import Iteration, Training
 from handful.finetune.batches import Batches
 from handful.finetune.freeze import Trainable
 from handful.finetune.history import Keeper, finish, pass_accuracy
