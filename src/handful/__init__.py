@@ -14,7 +14,7 @@ from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError, DataError, HandfulError, WeightsError
 
 if TYPE_CHECKING:
-    from handful.api import Classifier, Predictions, Result, load, train
+    from handful.api import Classifier, Predictions, Result, advise, load, train
 
 __all__ = [
     "BundleError",
@@ -26,6 +26,7 @@ __all__ = [
     "Result",
     "TrainConfig",
     "WeightsError",
+    "advise",
     "load",
     "train",
 ]

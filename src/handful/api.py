@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from handful import export
+from handful.core.advice import Decision
 from handful.core.config import TrainConfig, option_fields
 from handful.core.errors import ConfigError
 from handful.core.files import free_name, staged_folder
@@ -22,7 +23,7 @@ from handful.evaluate import evaluate
 from handful.images import read, read_unlabelled
 from handful.report import write_run
 from handful.split import split
-from handful.transfer import Model, classify, locate_weights, train_probe
+from handful.transfer import Model, choose_backbones, classify, decide, locate_weights, train_probe
 
 PROBE = Resolved(
     "features",
@@ -144,9 +145,7 @@ def train(
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
     """
-    if config is not None and options:
-        raise ConfigError(f"config and single options ({', '.join(options)}) were both given; give one or the other.")
-    config = config or TrainConfig.of(options)
+    config = _one_config(config, options)
     watch, clock = progress or Silent(), _Clock()
     threads = count_threads(config.run.threads)
     folder = Path(out) if out else free_name(Path("run"))
@@ -193,6 +192,41 @@ def train(
     return Result(folder, run, Classifier(trained.model))
 
 
+def advise(
+    data: str | PathLike[str],
+    *,
+    config: TrainConfig | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Decision:
+    """Says which of the paper's four cases a data set is, and how to train on it; trains nothing.
+
+    The test part is drawn as `train` draws it, and takes no part.
+
+    Args:
+        data: as in `train`.
+        config: all options at once; or give single ones by name.
+        progress: told about the work.
+        options: as in `train`.
+
+    Raises:
+        ConfigError: an option that does not exist or cannot work.
+        DataError: pictures that cannot be used as they are.
+        WeightsError: the network that measures similarity is not on this machine.
+    """
+    config = _one_config(config, options)
+    specs, _ = choose_backbones(config.features)
+    threads = count_threads(config.run.threads)
+    watch = progress or Silent()
+    table = read(Path(data), config.reading, threads=threads, progress=watch)
+    parts = split(table, config.split, seed=config.run.seed)
+    with limit_threads(threads):
+        decision = decide(table, parts, config, specs=specs, threads=threads, progress=watch)
+    given = {name: resolved.value for name, resolved in _given(config).items() if resolved.reason != "default"}
+    planned = TrainConfig.of({**given, **decision.plan.options})
+    return replace(decision, command=_command(Path(data), planned))
+
+
 def load(run: str | PathLike[str]) -> Classifier:
     """Returns the classifier of a run folder.
 
@@ -200,6 +234,13 @@ def load(run: str | PathLike[str]) -> Classifier:
         BundleError: there is none, it was damaged, or this version cannot read it.
     """
     return Classifier(export.load(Path(run)))
+
+
+def _one_config(config: TrainConfig | None, options: dict[str, Any]) -> TrainConfig:
+    """Returns the configuration that was given, whole or by single options."""
+    if config is not None and options:
+        raise ConfigError(f"config and single options ({', '.join(options)}) were both given; give one or the other.")
+    return config or TrainConfig.of(options)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from handful.cli import backbones, check, demo, predict, report, train
+from handful.cli import advise, backbones, check, demo, predict, report, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
 from handful.core.errors import HandfulError
@@ -39,6 +39,7 @@ def root(
 
 
 app.command("train")(with_options(train.train))
+app.command("advise")(with_options(advise.advise, rooms=("reading", "split", "features", "run")))
 app.command("predict")(predict.predict)
 app.command("check")(with_options(check.check, rooms=("reading",)))
 app.command("backbones")(backbones.backbones)

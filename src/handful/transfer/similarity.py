@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from handful.backbones import BackboneSpec, Network, find, keep_memory, load, locate
+from handful.core.advice import Similarity
 from handful.core.errors import DataError
 from handful.core.progress import Advance, Progress
-from handful.core.records import FloatArray, ImageTable, Picture, PixelArray, Similarity
+from handful.core.records import FloatArray, ImageTable, Picture, PixelArray
 from handful.features import Preprocessing, prepare
 from handful.images import pixels
 
