@@ -41,6 +41,16 @@ def test_without_frozen_layers_the_pictures_themselves_are_kept_in_a_byte_per_va
     assert torch.equal(batch, normalised(squares, shown.preprocessing))
 
 
+def test_bfloat16_moves_the_activations_a_little_and_keeps_them_in_float32(network, shown):
+    lower = split_network(network, 3).lower
+    exact, rough = (
+        activations_at(lower, shown, n_views=1, progress=Silent(), precision=precision).values
+        for precision in ("float32", "bfloat16")
+    )
+    assert rough.dtype == np.float32
+    assert 0.0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
+
+
 class Listener(Silent):
     def __init__(self):
         self.said = []

@@ -19,6 +19,7 @@ from handful.core.records import PixelArray
 from handful.features import Preprocessing
 from handful.finetune.freeze import Frozen
 from handful.finetune.pictures import Shown
+from handful.finetune.precision import Precision, autocast
 
 BATCH = 32
 """Squares per pass of the lower layers: enough to keep two cores busy, some hundred megabytes."""
@@ -49,7 +50,9 @@ class Activations:
         return values.permute(0, 3, 1, 2) if values.ndim == 4 else values
 
 
-def activations_at(lower: Frozen, shown: Shown, *, n_views: int, progress: Progress) -> Activations:
+def activations_at(
+    lower: Frozen, shown: Shown, *, n_views: int, progress: Progress, precision: Precision = "float32"
+) -> Activations:
     """Returns the activations at the cut for V views of each picture.
 
     Memory: N * V * (numbers per view) * 4 bytes, in a temporary file when that is more than 1 GiB.
@@ -59,6 +62,8 @@ def activations_at(lower: Frozen, shown: Shown, *, n_views: int, progress: Progr
         shown: N pictures, and how they are shown.
         n_views: V; views differ where there is an augmentation, so more than 1 without one is wasted.
         progress: told about every view computed.
+        precision: of multiplications; "bfloat16" is about twice as quick where `training_precision` says so, and moves
+            the activations by about a hundredth.
     """
     keep_memory()
     n_pictures = len(shown.pictures)
@@ -69,7 +74,9 @@ def activations_at(lower: Frozen, shown: Shown, *, n_views: int, progress: Progr
         for start in range(0, len(wanted), BATCH):
             chunk = wanted[start : start + BATCH]
             stacked = np.stack(list(islice(squares, len(chunk))))
-            computed = lower_pass(lower, stacked, shown.preprocessing) if len(lower.layers) else stacked
+            computed: npt.NDArray[Any] = stacked
+            if len(lower.layers):
+                computed = lower_pass(lower, stacked, shown.preprocessing, precision=precision)
             if values is None:
                 values = _room((n_pictures, n_views, *computed.shape[1:]), computed.dtype, progress=progress)
             values.reshape(len(wanted), *computed.shape[1:])[start : start + len(chunk)] = computed
@@ -79,9 +86,12 @@ def activations_at(lower: Frozen, shown: Shown, *, n_views: int, progress: Progr
     return Activations(values, shown.preprocessing)
 
 
-def lower_pass(lower: Frozen, squares: PixelArray, preprocessing: Preprocessing) -> npt.NDArray[Any]:
-    """Returns (B, D) or (B, H, W, channels) in the layers' precision: activations of squares, uint8 (B, S, S, 3)."""
-    cut = lower(normalised(squares, preprocessing).to(lower.dtype))
+def lower_pass(
+    lower: Frozen, squares: PixelArray, preprocessing: Preprocessing, *, precision: Precision
+) -> npt.NDArray[Any]:
+    """Returns activations of squares, uint8 (B, S, S, 3): (B, D) or (B, H, W, channels), in the layers' precision."""
+    with autocast(precision):
+        cut = lower(normalised(squares, preprocessing).to(lower.dtype)).to(lower.dtype)
     values: npt.NDArray[Any] = (cut.permute(0, 2, 3, 1) if cut.ndim == 4 else cut).contiguous().numpy()
     return values
 

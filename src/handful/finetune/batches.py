@@ -16,6 +16,7 @@ from handful.core.records import IntArray
 from handful.finetune.activations import Activations, lower_pass, normalised
 from handful.finetune.freeze import Frozen
 from handful.finetune.pictures import Shown
+from handful.finetune.precision import Precision
 
 Rows = npt.NDArray[np.int64]
 
@@ -84,6 +85,7 @@ class PictureBatches:
         targets: int64 (N,), class indices.
         batch: pictures in a mini-batch, at most.
         n_views: V, as in `ActivationBatches`, with the same views; 0 draws a new view in every epoch.
+        precision: of the lower layers, as in `activations_at`.
     """
 
     lower: Frozen
@@ -91,6 +93,7 @@ class PictureBatches:
     targets: IntArray
     batch: int
     n_views: int = 0
+    precision: Precision = "float32"
 
     @property
     def n_pictures(self) -> int:
@@ -125,7 +128,7 @@ class PictureBatches:
     def _inputs(self, squares: npt.NDArray[np.uint8]) -> Tensor:
         if not len(self.lower.layers):
             return normalised(squares, self.shown.preprocessing)
-        values = torch.from_numpy(lower_pass(self.lower, squares, self.shown.preprocessing))
+        values = torch.from_numpy(lower_pass(self.lower, squares, self.shown.preprocessing, precision=self.precision))
         return values.permute(0, 3, 1, 2) if values.ndim == 4 else values
 
 

@@ -24,7 +24,7 @@ from handful.finetune.freeze import Trainable
 from handful.finetune.history import Keeper, finish, pass_accuracy
 from handful.finetune.optimiser import Optimiser
 from handful.finetune.parameters import parameter_groups
-from handful.finetune.precision import Precision
+from handful.finetune.precision import Precision, autocast, suitable_threads
 from handful.finetune.schedule import Schedule, rate
 
 Watch = Callable[[Iteration], None]
@@ -92,7 +92,8 @@ def fit(
     iterations: list[Iteration] = []
     keeper = Keeper(model)
     stopped = ""
-    with torch.random.fork_rng(devices=[]), (progress or Silent()).stage("Training", n_steps) as advance:
+    bar = (progress or Silent()).stage("Training", n_steps)
+    with torch.random.fork_rng(devices=[]), suitable_threads(model), bar as advance:
         torch.manual_seed(seed)
         for iteration in _updates(model, batches, config, n_steps=n_steps, seed=seed, precision=precision):
             done = iteration
@@ -120,7 +121,7 @@ def score(model: Trainable, batches: Batches, *, precision: Precision = "float32
     scores, targets = [], []
     with torch.no_grad():
         for inputs, labels in batches.plain():
-            with _autocast(precision):
+            with autocast(precision):
                 scores.append(model(inputs.to(model.dtype)).double().numpy())
             targets.append(labels.numpy())
     model.train(mode)
@@ -142,7 +143,7 @@ def _updates(
             eta = rate(step, base=base, schedule=schedule, tau=config.tau, alpha=config.alpha, n_steps=n_steps)
             optimiser.forget_gradients()
             mixed, partners, share = _mixup(inputs.to(model.dtype), config.mixup, rng=rng)
-            with _autocast(precision):
+            with autocast(precision):
                 scores, hidden = model.scores_and_hidden(mixed)
             scores = scores.to(model.dtype)
             loss = share * functional.cross_entropy(scores, labels)
@@ -180,7 +181,3 @@ def _why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: bo
     if done.step == n_steps:
         return f"all {config.epochs} epochs are done"
     return ""
-
-
-def _autocast(precision: Precision) -> torch.autocast:
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")
