@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 
 from handful.heads import fit_head, predict_proba
-from handful.heads.fit import LOGISTIC_LIMIT
 from tests.heads.test_ridge import problem
 
 
-@pytest.mark.parametrize("kind", ["ridge", "logistic", "average"])
+@pytest.mark.parametrize("kind", ["ridge", "logistic", "linear", "kernel", "average"])
 def test_a_wanted_kind_is_what_comes(kind):
     features, labels = problem()
     head, reason = fit_head(features, labels, kind=kind, n_classes=3, units=np.arange(40), seed=0)
@@ -18,33 +17,34 @@ def test_auto_takes_the_lowest_held_out_loss_and_says_so():
     units = np.arange(40)
     heads = {
         kind: fit_head(features, labels, kind=kind, n_classes=3, units=units, seed=0)[0]
-        for kind in ("ridge", "logistic", "average")
+        for kind in ("ridge", "logistic", "linear", "kernel", "average")
     }
     chosen, reason = fit_head(features, labels, kind="auto", n_classes=3, units=units, seed=0)
     assert chosen.held_out_loss == min(head.held_out_loss for head in heads.values())
     assert f"{chosen.held_out_loss:.4f}" in reason.reason
 
 
-def test_auto_skips_the_logistic_head_on_a_large_set(monkeypatch):
+def test_auto_skips_what_a_large_set_makes_slow_and_says_so(monkeypatch):
     features, labels = problem()
     monkeypatch.setattr("handful.heads.fit.LOGISTIC_LIMIT", features.size * 3 - 1)
-    assert LOGISTIC_LIMIT > 1e7
+    monkeypatch.setattr("handful.heads.fit.KERNEL_LIMIT", len(features) - 1)
     _, reason = fit_head(features, labels, kind="auto", n_classes=3, units=np.arange(40), seed=0)
     assert reason.value == "ridge"
     assert "too large" in reason.reason
 
 
-def test_the_average_head_answers_with_the_mean_log_odds():
+@pytest.mark.parametrize(("parts", "whole"), [(("ridge", "logistic"), "linear"), (("linear", "kernel"), "average")])
+def test_an_averaged_head_answers_with_the_mean_log_odds(parts, whole):
     features, labels = problem()
     fit = {
         kind: fit_head(features, labels, kind=kind, n_classes=3, units=np.arange(40), seed=0)[0]
-        for kind in ("ridge", "logistic", "average")
+        for kind in (*parts, whole)
     }
     views = features[:, None, :]
-    logs = [np.log(predict_proba(fit[kind].linear, views)) for kind in ("ridge", "logistic")]
-    mean = (logs[0] + logs[1]) / 2 / fit["average"].linear.temperature
+    logs = [np.log(predict_proba(fit[kind].layer, views)) for kind in parts]
+    mean = (logs[0] + logs[1]) / 2 / fit[whole].layer.temperature
     expected = np.exp(mean) / np.exp(mean).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(predict_proba(fit["average"].linear, views), expected, atol=1e-9)
+    np.testing.assert_allclose(predict_proba(fit[whole].layer, views), expected, atol=1e-9)
 
 
 def test_views_are_averaged_before_the_head():
@@ -52,5 +52,5 @@ def test_views_are_averaged_before_the_head():
     head, _ = fit_head(features, labels, kind="ridge", n_classes=3, units=np.arange(40), seed=0)
     views = np.stack([features, features + 1.0], axis=1)
     np.testing.assert_allclose(
-        predict_proba(head.linear, views), predict_proba(head.linear, (features + 0.5)[:, None, :]), atol=1e-6
+        predict_proba(head.layer, views), predict_proba(head.layer, (features + 0.5)[:, None, :]), atol=1e-6
     )

@@ -19,8 +19,8 @@ def test_weights_are_those_of_scikit_learn(shape):
     features, labels = problem(*shape)
     head = fit_logistic(decompose(features), labels, n_classes=3, units=np.arange(len(labels)), seed=0)
     expected = reference(features, labels, head.penalty)
-    np.testing.assert_allclose(head.linear.weight, expected.coef_.T, atol=1e-4)
-    bias = head.linear.bias - head.linear.bias.mean()
+    np.testing.assert_allclose(head.layer.weight, expected.coef_.T, atol=1e-4)
+    bias = head.layer.bias - head.layer.bias.mean()
     np.testing.assert_allclose(bias, expected.intercept_ - expected.intercept_.mean(), atol=1e-4)
 
 
@@ -32,7 +32,7 @@ def test_held_out_probabilities_come_from_models_that_did_not_see_the_row():
     for fold in range(N_FOLDS):
         kept = fold_of != fold
         refit = reference(features[kept], labels[kept], head.penalty)
-        scores = refit.decision_function(features[~kept].astype(float)) / head.linear.temperature
+        scores = refit.decision_function(features[~kept].astype(float)) / head.layer.temperature
         expected = np.exp(scores - scores.max(axis=1, keepdims=True))
         expected /= expected.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(head.held_out_proba[~kept], expected, atol=2e-3)
@@ -55,7 +55,7 @@ def test_a_fold_without_a_class_is_no_fault():
     features, labels = problem(n_rows=12)
     labels = np.r_[0, np.ones(11, dtype=int)]
     head = fit_logistic(decompose(features), labels, n_classes=2, units=np.arange(12), seed=0)
-    assert np.isfinite(head.linear.weight).all()
+    assert np.isfinite(head.layer.weight).all()
 
 
 def test_every_penalty_is_reported():

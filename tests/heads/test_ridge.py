@@ -21,8 +21,8 @@ def test_weights_are_those_of_scikit_learn(shape):
     spectrum = decompose(features)
     head = fit_ridge(spectrum, labels, n_classes=3, units=np.arange(len(labels)))
     reference = Ridge(alpha=head.penalty).fit(features.astype(float), np.eye(3)[labels])
-    np.testing.assert_allclose(head.linear.weight, reference.coef_.T, atol=1e-8)
-    np.testing.assert_allclose(head.linear.bias, reference.intercept_, atol=1e-8)
+    np.testing.assert_allclose(head.layer.weight, reference.coef_.T, atol=1e-8)
+    np.testing.assert_allclose(head.layer.bias, reference.intercept_, atol=1e-8)
 
 
 @settings(max_examples=20, deadline=None)
@@ -61,8 +61,8 @@ def test_one_picture_per_class_is_fitted_without_a_warning():
         n_classes=2,
         units=np.arange(2),
     )
-    assert np.isfinite(head.linear.weight).all()
-    assert 0.0 < head.linear.temperature < np.inf
+    assert np.isfinite(head.layer.weight).all()
+    assert 0.0 < head.layer.temperature < np.inf
 
 
 def test_held_out_probabilities_sum_to_one():

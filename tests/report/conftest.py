@@ -13,7 +13,7 @@ from handful.core.records import (
     Finding,
     FittedHead,
     ImageTable,
-    LinearHead,
+    Head,
     Picture,
     Resolved,
     Run,
@@ -120,7 +120,7 @@ def head(held_out_proba) -> FittedHead:
         for power in range(-3, 6)
     )
     n_classes = held_out_proba.shape[1]
-    linear = LinearHead(np.zeros((4, n_classes)), np.zeros(n_classes), 0.8)
+    linear = Head(np.zeros((4, n_classes)), np.zeros(n_classes), 0.8)
     return FittedHead("ridge", linear, 10.0, held_out_proba, 0.3, search=tried)
 
 

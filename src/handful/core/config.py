@@ -17,7 +17,7 @@ from handful.core.notation import nearest, read_duration, read_factors, read_sta
 
 T = TypeVar("T")
 
-HEADS = ("auto", "ridge", "logistic", "average")
+HEADS = ("auto", "ridge", "logistic", "linear", "kernel", "average")
 VIEWS = ("auto", "plain", "mirror", "crops")
 VIEW_USES = ("average", "rows")
 FITS = ("auto", "crop", "squash", "pad")
@@ -133,8 +133,9 @@ class HeadConfig:
 
     head: str = option(
         "auto",
-        "Output layer: auto (the lowest held-out log loss), ridge, logistic or average; or new layers from bottom to "
-        "top, such as 75-C or 500d0.5-75-C (d: dropout, C: the number of classes).",
+        "Output layer: ridge, logistic, linear (their average), kernel, average (of linear and kernel) or auto (the "
+        "lowest held-out log loss); or new layers from bottom to top, such as 75-C or 500d0.5-75-C (d: dropout, "
+        "C: the number of classes).",
         check=check_head,
     )
 

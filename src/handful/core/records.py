@@ -146,18 +146,35 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class LinearHead:
-    """A linear output layer: `softmax((features @ weight + bias) / temperature)`.
+class KernelPart:
+    """The part of an output layer that compares with pictures: `k @ weight`, k_j = exp(-sharpness |x - centre_j|^2).
+
+    Attributes:
+        centres: float32 (M, D), features of the training pictures.
+        weight: float64 (M, C).
+        sharpness: positive, in 1 / squared length of the features.
+    """
+
+    centres: FeatureArray
+    weight: FloatArray
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An output layer: `softmax((features @ weight + bias [+ the kernel part]) / temperature)`.
 
     Attributes:
         weight: float64 (D, C).
         bias: float64 (C,).
         temperature: positive.
+        kernel: compares with the training pictures; None in a linear layer.
     """
 
     weight: FloatArray
     bias: FloatArray
     temperature: float
+    kernel: KernelPart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +182,17 @@ class FittedHead:
     """An output layer and how it was chosen.
 
     Attributes:
-        kind: "ridge", "logistic", or "average" of the two.
-        linear: the layer itself; its temperature was chosen on out-of-sample scores.
-        penalty: the regularisation strength that was chosen; of the ridge part for an average.
+        kind: "ridge", "logistic", "linear" (the average of these two), "kernel", or "average" (of linear and kernel).
+        layer: the layer itself; its temperature was chosen on out-of-sample scores.
+        penalty: the regularisation strength that was chosen; of the first part for an average.
         held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
             see them (leave-one-out or cross-validation), after the temperature.
         held_out_loss: their log loss as `choose_temperature` measures it; what heads are compared by.
         search: one entry per strength tried, with its out-of-sample log loss and accuracy.
     """
 
-    kind: Literal["ridge", "logistic", "average"]
-    linear: LinearHead
+    kind: Literal["ridge", "logistic", "linear", "kernel", "average"]
+    layer: Head
     penalty: float
     held_out_proba: FloatArray
     held_out_loss: float

@@ -18,12 +18,13 @@ from handful.backbones import find
 from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
-from handful.core.records import FloatArray, LinearHead
+from handful.core.records import FeatureArray, FloatArray, Head, KernelPart
 from handful.features import VIEWS, Preprocessing, trunk_from_state
 from handful.transfer import Member, Model
 
 FORMAT = 1
 MODEL, HEADS, MANIFEST = "model.json", "heads.safetensors", "manifest.json"
+HEAD_ARRAYS = ("weight", "bias", "centres", "dual")
 AGAIN = "Copy the run folder again from where it was made, or train again."
 
 
@@ -34,10 +35,11 @@ def trunk_file(number: int) -> str:
 
 def save(model: Model, folder: Path) -> None:
     """Writes a model into a folder; the manifest, with the hash of every other file, comes last."""
-    heads: dict[str, FloatArray] = {}
+    heads: dict[str, FloatArray | FeatureArray] = {}
     for number, member in enumerate(model.members):
-        heads[f"{number}.weight"] = np.ascontiguousarray(member.head.weight)
-        heads[f"{number}.bias"] = np.ascontiguousarray(member.head.bias)
+        heads |= {f"{number}.weight": member.head.weight, f"{number}.bias": member.head.bias}
+        if member.head.kernel is not None:
+            heads |= {f"{number}.centres": member.head.kernel.centres, f"{number}.dual": member.head.kernel.weight}
     facts = {
         "format": FORMAT,
         "classes": model.classes,
@@ -51,12 +53,16 @@ def save(model: Model, folder: Path) -> None:
                 "preprocessing": asdict(member.preprocessing),
                 "views": member.views,
                 "temperature": member.head.temperature,
+                "sharpness": None if member.head.kernel is None else member.head.kernel.sharpness,
             }
             for member in model.members
         ],
     }
     files = {trunk_file(number): member.trunk.state() for number, member in enumerate(model.members)}
-    files |= {HEADS: safetensors.numpy.save(heads), MODEL: dump_json(facts, indent=2).encode()}
+    files |= {
+        HEADS: safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in heads.items()}),
+        MODEL: dump_json(facts, indent=2).encode(),
+    }
     for name, data in files.items():
         write_bytes(folder / name, data)
     write_json(folder / MANIFEST, {name: sha256_bytes(data) for name, data in files.items()})
@@ -87,8 +93,7 @@ def load(run: Path) -> Model:
             _member(
                 member,
                 _verified(folder, trunk_file(number), manifest),
-                LinearHead(heads[f"{number}.weight"], heads[f"{number}.bias"], float(member["temperature"])),
-                n_classes=len(classes),
+                _head(member, {name: heads.get(f"{number}.{name}") for name in HEAD_ARRAYS}, n_classes=len(classes)),
             )
             for number, member in enumerate(facts["members"])
         )
@@ -103,13 +108,32 @@ def load(run: Path) -> Model:
     return Model(classes, members, full_scale, reading)
 
 
-def _member(facts: dict[str, Any], state: bytes, head: LinearHead, *, n_classes: int) -> Member:
+def _head(facts: dict[str, Any], arrays: dict[str, Any], *, n_classes: int) -> Head:
+    """Returns an output layer whose arrays are finite and fit together."""
+    weight, bias, centres, dual = (arrays[name] for name in HEAD_ARRAYS)
+    shapes = [None if array is None else array.shape for array in (weight, bias, centres, dual)]
+    fits = weight is not None and weight.ndim == 2 and shapes[:2] == [(len(weight), n_classes), (n_classes,)]
+    sharpness = facts["sharpness"]
+    if fits and sharpness is not None:
+        fits = (
+            centres is not None
+            and centres.ndim == 2
+            and shapes[2:] == [(len(centres), len(weight)), (len(centres), n_classes)]
+        )
+    if not fits:
+        raise ValueError(f"an output layer of shapes {shapes} for {n_classes} classes")
+    scales = [float(facts["temperature"]), *([float(sharpness)] if sharpness is not None else [])]
+    if not (
+        all(np.isfinite(a).all() for a in arrays.values() if a is not None) and all(0 < s < np.inf for s in scales)
+    ):
+        raise ValueError("an output layer that is not finite")
+    kernel = KernelPart(centres, dual, scales[1]) if sharpness is not None else None
+    return Head(weight, bias, scales[0], kernel)
+
+
+def _member(facts: dict[str, Any], state: bytes, head: Head) -> Member:
     spec = find(facts["backbone"])
     tap = {tap.name: tap for tap in spec.taps}[facts["tap"]]
-    if head.weight.ndim != 2 or head.weight.shape[1] != n_classes or head.bias.shape != (n_classes,):
-        raise ValueError(f"an output layer of shape {head.weight.shape} and {head.bias.shape} for {n_classes} classes")
-    if not (np.isfinite(head.weight).all() and np.isfinite(head.bias).all() and 0.0 < head.temperature < np.inf):
-        raise ValueError("an output layer that is not finite")
     views = tuple(facts["views"])
     if views not in VIEWS.values():
         raise ValueError(f"views {views!r}; expected one of {list(VIEWS.values())}")

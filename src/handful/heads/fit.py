@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache as once
+from typing import Literal
+
 import numpy as np
 
-from handful.core.records import FeatureArray, FittedHead, FloatArray, IntArray, LinearHead, Resolved
+from handful.core.records import FeatureArray, FittedHead, FloatArray, Head, IntArray, Resolved
+from handful.heads.kernel import fit_kernel, kernel_scores
 from handful.heads.logistic import fit_logistic
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.ridge import fit_ridge
@@ -12,6 +18,9 @@ from handful.heads.spectrum import decompose
 
 LOGISTIC_LIMIT = 2e8
 """Rows times features times classes up to which `auto` fits a logistic head too (about 20 s on two cores)."""
+
+KERNEL_LIMIT = 5000
+"""Rows up to which `auto` fits a kernel head too (about 20 s on two cores)."""
 
 
 def fit_head(
@@ -22,40 +31,59 @@ def fit_head(
     Args:
         features: float32 (N, D), one row per training example.
         labels: int64 (N,), in 0..C-1.
-        kind: "ridge", "logistic", "average" (of the two, in log odds) or "auto".
+        kind: "ridge", "logistic", "linear" (the average of these two, in log odds), "kernel", "average" (of linear
+            and kernel) or "auto".
         n_classes: C.
         units: int64 (N,): rows with equal numbers are held out together.
         seed: decides the folds.
     """
-    spectrum = decompose(features)
-    if kind == "logistic":
-        only = fit_logistic(spectrum, labels, n_classes=n_classes, units=units, seed=seed)
-        return only, Resolved("logistic", "chosen by the user")
-    ridge = fit_ridge(spectrum, labels, n_classes=n_classes, units=units)
-    if kind == "ridge":
-        return ridge, Resolved("ridge", "chosen by the user")
-    if kind == "auto" and features.size * n_classes > LOGISTIC_LIMIT:
-        return ridge, Resolved("ridge", "every penalty at once; the set is too large to try a logistic head as well")
-    logistic = fit_logistic(spectrum, labels, n_classes=n_classes, units=units, seed=seed)
-    average = average_heads(ridge, logistic, labels)
-    if kind == "average":
-        return average, Resolved("average", "chosen by the user")
-    chosen, *others = sorted((ridge, logistic, average), key=lambda head: head.held_out_loss)
+    spectrum = once(lambda: decompose(features))
+    makers: dict[str, Callable[[], FittedHead]] = {
+        "ridge": once(lambda: fit_ridge(spectrum(), labels, n_classes=n_classes, units=units)),
+        "logistic": once(lambda: fit_logistic(spectrum(), labels, n_classes=n_classes, units=units, seed=seed)),
+        "linear": once(lambda: average_heads(makers["ridge"](), makers["logistic"](), labels, kind="linear")),
+        "kernel": once(lambda: fit_kernel(features, labels, n_classes=n_classes, units=units)),
+        "average": once(lambda: average_heads(makers["linear"](), makers["kernel"](), labels, kind="average")),
+    }
+    if kind != "auto":
+        return makers[kind](), Resolved(kind, "chosen by the user")
+    too_large = {
+        *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
+        *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
+    }
+    tried = [makers[name]() for name in makers if name not in too_large]
+    chosen, *others = sorted(tried, key=lambda head: head.held_out_loss)
     losses = ", ".join(f"{head.held_out_loss:.4f} for {head.kind}" for head in others)
-    reason = f"held-out log loss {chosen.held_out_loss:.4f} on the training part, against {losses}"
+    reason = f"held-out log loss {chosen.held_out_loss:.4f} on the training part" + (
+        f", against {losses}" if losses else ""
+    )
+    if too_large:
+        reason += f"; the set is too large to try {', '.join(sorted(too_large))} as well"
     return chosen, Resolved(chosen.kind, reason)
 
 
-def average_heads(first: FittedHead, second: FittedHead, labels: IntArray) -> FittedHead:
-    """Returns the average of two heads' log odds: again one linear head, with a temperature of its own."""
+def average_heads(
+    first: FittedHead, second: FittedHead, labels: IntArray, *, kind: Literal["linear", "average"]
+) -> FittedHead:
+    """Returns the average of two heads' log odds: again one head, with a temperature of its own.
+
+    At most one of the two has a kernel part.
+    """
     held_out = (np.log(first.held_out_proba.clip(1e-300)) + np.log(second.held_out_proba.clip(1e-300))) / 2.0
     temperature, loss = choose_temperature(held_out, labels)
-    one, two = first.linear, second.linear
-    weight = (one.weight / one.temperature + two.weight / two.temperature) / 2.0
-    bias = (one.bias / one.temperature + two.bias / two.temperature) / 2.0
+    halves = [(head.layer, 0.5 / head.layer.temperature) for head in (first, second)]
+    kernels = [
+        replace(layer.kernel, weight=share * layer.kernel.weight) for layer, share in halves if layer.kernel is not None
+    ]
+    layer = Head(
+        weight=sum((share * layer.weight for layer, share in halves), np.zeros(())),
+        bias=sum((share * layer.bias for layer, share in halves), np.zeros(())),
+        temperature=temperature,
+        kernel=kernels[0] if kernels else None,
+    )
     return FittedHead(
-        kind="average",
-        linear=LinearHead(weight, bias, temperature),
+        kind=kind,
+        layer=layer,
         penalty=first.penalty,
         held_out_proba=softmax(held_out, temperature=temperature),
         held_out_loss=loss,
@@ -63,7 +91,10 @@ def average_heads(first: FittedHead, second: FittedHead, labels: IntArray) -> Fi
     )
 
 
-def predict_proba(head: LinearHead, features: FeatureArray) -> FloatArray:
+def predict_proba(head: Head, features: FeatureArray) -> FloatArray:
     """Returns float64 (N, C), rows sum to 1, for features float32 (N, V, D): views are averaged before the head."""
     rows = features.astype(np.float64).mean(axis=1)
-    return softmax(rows @ head.weight + head.bias, temperature=head.temperature)
+    scores = rows @ head.weight + head.bias
+    if head.kernel is not None:
+        scores += kernel_scores(head.kernel, rows)
+    return softmax(scores, temperature=head.temperature)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handful.core.records import FittedHead, FloatArray, IntArray, LinearHead
+from handful.core.records import FittedHead, FloatArray, Head, IntArray
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.spectrum import Spectrum
 from handful.split import folds
@@ -78,7 +78,7 @@ def fit_logistic(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units:
     weight = spectrum.right @ solution[:-1]
     return FittedHead(
         kind="logistic",
-        linear=LinearHead(weight, solution[-1] - spectrum.mean @ weight, temperatures[best]),
+        layer=Head(weight, solution[-1] - spectrum.mean @ weight, temperatures[best]),
         penalty=float(penalties[best]),
         held_out_proba=softmax(held_out[best], temperature=temperatures[best]),
         held_out_loss=losses[best],

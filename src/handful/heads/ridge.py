@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from handful.core.records import FittedHead, FloatArray, IntArray, LinearHead
+from handful.core.records import FittedHead, FloatArray, Head, IntArray
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.spectrum import Spectrum
 
@@ -32,7 +32,7 @@ def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: In
     offset = targets.mean(axis=0)
     centred = targets - offset
     projected = spectrum.left.T @ centred
-    blocks = list(_blocks(units))
+    blocks = list(blocks_of(units))
     best: tuple[float, float, float, FloatArray] | None = None
     search = []
     for penalty in PENALTIES * spectrum.mean_square:
@@ -48,7 +48,7 @@ def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: In
     weight = spectrum.right @ ((spectrum.values / (spectrum.values**2 + penalty))[:, None] * projected)
     return FittedHead(
         kind="ridge",
-        linear=LinearHead(weight, offset - spectrum.mean @ weight, temperature),
+        layer=Head(weight, offset - spectrum.mean @ weight, temperature),
         penalty=penalty,
         held_out_proba=softmax(scores, temperature=temperature),
         held_out_loss=loss,
@@ -87,7 +87,7 @@ def _positive(share: FloatArray) -> FloatArray:
     return np.maximum(share, 1e-12)
 
 
-def _blocks(units: IntArray) -> Iterator[IntArray]:
+def blocks_of(units: IntArray) -> Iterator[IntArray]:
     """Yields the rows of all units of one size, int64 (B, n), for each size."""
     order = np.argsort(units, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(units[order]) != 0])

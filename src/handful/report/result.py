@@ -42,7 +42,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         ],
         "strategy": _resolved(run.strategy),
         "head": [
-            {"kind": head.kind, "penalty": head.penalty, "temperature": head.linear.temperature} for head in run.heads
+            {"kind": head.kind, "penalty": head.penalty, "temperature": head.layer.temperature} for head in run.heads
         ],
         "held_out": _short(run.held_out),
         "validation": None if run.validation is None else _short(run.validation),

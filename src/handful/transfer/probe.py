@@ -132,7 +132,7 @@ class _Probe:
             units=np.repeat(units(train), n_rows),
             seed=self.config.run.seed,
         )
-        return Member(trunk, plan.preprocessing, plan.views, head.linear), head, {**plan.options, "head": kind}
+        return Member(trunk, plan.preprocessing, plan.views, head.layer), head, {**plan.options, "head": kind}
 
     def held_out_loss(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> float:
         """Returns the held-out log loss of a ridge head on some training pictures, drawn by the seed."""
