@@ -125,12 +125,17 @@ def measure(
         )
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(pictures))[:n_pictures])
+    layers = observe(table, [pictures[index] for index in chosen], threads=threads, progress=progress)
+    return _summarised(layers, len(chosen), rng)
+
+
+def observe(table: ImageTable, pictures: Sequence[Picture], *, threads: int, progress: Progress) -> list[Moments]:
+    """Returns what the judging network's upper layers do on some pictures, from bottom to top; see `measure`."""
     spec = find(JUDGE)
     network = load(spec, locate(spec))
-    squares = _squares(table, [pictures[index] for index in chosen], spec, threads=threads)
-    with progress.stage("Similarity to ImageNet", len(chosen)) as advance:
-        layers = _moments(network, squares, advance=advance, threads=threads)
-    return _summarised(layers, len(chosen), rng)
+    squares = _squares(table, pictures, spec, threads=threads)
+    with progress.stage("Similarity to ImageNet", len(pictures)) as advance:
+        return _moments(network, squares, advance=advance, threads=threads)
 
 
 def similarity_of(divergence: float) -> float:
