@@ -20,7 +20,7 @@ def command(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
-    return draw_folder(tmp_path_factory.mktemp("few") / "shapes", per_class=5)
+    return draw_folder(tmp_path_factory.mktemp("few") / "shapes", per_class=4)
 
 
 def test_advice_is_one_json_object(command, few):
@@ -29,7 +29,7 @@ def test_advice_is_one_json_object(command, few):
     assert code == 0
     assert advice["case"] == 2
     assert 0.0 < advice["similarity_interval"][0] < advice["similarity"] < advice["similarity_interval"][1] < 0.5
-    assert (advice["n_images"], advice["n_per_class"], advice["n_measured"]) == (15, 5, 12)
+    assert (advice["n_images"], advice["n_per_class"], advice["n_measured"]) == (12, 4, 9)
     assert advice["plan"]["strategy"] == "freeze"
     assert 1 <= advice["plan"]["freeze"] <= 8
     assert all(piece.keys() == {"name", "value", "meaning"} for piece in advice["evidence"])
@@ -47,11 +47,6 @@ def test_advice_in_words_names_case_evidence_and_the_command(command, few):
     assert words[1:4] == ["handful", "train", str(few)]
     assert words[words.index("--seed") + 1] == "3"
     assert words[words.index("--strategy") + 1] == "freeze"
-
-
-def test_the_same_seed_gives_the_same_advice(command, few):
-    answers = {command("advise", few, "--json", "--seed", seed)[1] for seed in ("1", "1")}
-    assert len(answers) == 1
 
 
 def test_the_plan_is_for_the_named_network(command, few):
