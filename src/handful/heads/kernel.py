@@ -91,14 +91,16 @@ def _solve(
 ) -> tuple[FloatArray, FloatArray]:
     """Returns dual weights (N, C) and exactly held-out predictions (N, C)."""
     kernel[np.diag_indices_from(kernel)] += penalty
-    factor, _ = scipy.linalg.lapack.dpotrf(kernel, lower=True, overwrite_a=True)
+    # The transpose is what LAPACK calls its own order, so nothing is copied; only the lower triangle is filled.
+    factor, _ = scipy.linalg.lapack.dpotrf(kernel.T, lower=True, overwrite_a=True)
     inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    weight = inverse @ targets
+    weight: FloatArray = scipy.linalg.blas.dsymm(1.0, inverse, targets, lower=True)
     residual = np.empty_like(targets)
     for rows in blocks:
         if rows.shape[1] == 1:
             residual[rows[:, 0]] = weight[rows[:, 0]] / inverse[rows[:, 0], rows[:, 0]][:, None]
         else:
-            residual[rows] = np.linalg.solve(inverse[rows[:, :, None], rows[:, None, :]], weight[rows])
+            across, down = rows[:, None, :], rows[:, :, None]
+            own = inverse[np.maximum(across, down), np.minimum(across, down)]
+            residual[rows] = np.linalg.solve(own, weight[rows])
     return weight, targets - residual
