@@ -58,7 +58,16 @@ def test_only_tests_import_the_testing_room():
 
 
 @pytest.mark.parametrize(
-    "module", ["handful", "handful.api", "handful.cli.main", "handful.images", "handful.backbones", "handful.report"]
+    "module",
+    [
+        "handful",
+        "handful.api",
+        "handful.cli.main",
+        "handful.images",
+        "handful.backbones",
+        "handful.finetune",
+        "handful.report",
+    ],
 )
 def test_importing_a_room_does_not_import_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -92,14 +92,18 @@ def overfitting_step(iterations: Sequence[Iteration]) -> int | None:
     return checks[lowest].step if training[-1] < training[lowest] else None
 
 
-def pass_accuracy(iterations: Sequence[Iteration], n_batches: int) -> float | None:
-    """Returns the mean accuracy of the last `n_batches` mini-batches: a whole pass; None before the first is over.
+def pass_accuracy(recent: Collection[Iteration], n_batches: int) -> float | None:
+    """Returns the mean accuracy of the mini-batches of a whole pass; None while there are fewer.
 
     A single mini-batch says little: one of 8 pictures is often right by chance, and training would stop at once.
+
+    Args:
+        recent: the last `n_batches` updates, or fewer.
+        n_batches: mini-batches in a pass.
     """
-    if len(iterations) < n_batches:
+    if len(recent) < n_batches:
         return None
-    return sum(iteration.accuracy for iteration in iterations[-n_batches:]) / n_batches
+    return sum(iteration.accuracy for iteration in recent) / n_batches
 
 
 def _losses_between(iterations: Sequence[Iteration], steps: Sequence[int]) -> list[float]:

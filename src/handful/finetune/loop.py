@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -90,6 +91,7 @@ def fit(
     every = config.every or batches.n_batches
     n_steps = config.epochs * batches.n_batches
     iterations: list[Iteration] = []
+    recent: deque[Iteration] = deque(maxlen=batches.n_batches)
     keeper = Keeper(model)
     stopped = ""
     bar = (progress or Silent()).stage("Training", n_steps)
@@ -98,7 +100,8 @@ def fit(
         for iteration in _updates(model, batches, config, n_steps=n_steps, seed=seed, precision=precision):
             done = iteration
             late = clock() - start >= limit
-            accuracy = pass_accuracy([*iterations[1 - batches.n_batches :], done], batches.n_batches)
+            recent.append(iteration)
+            accuracy = pass_accuracy(recent, batches.n_batches)
             stopped = _why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
             if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
                 seen = score(model, validation, precision=precision)
@@ -133,7 +136,7 @@ def _updates(
 ) -> Iterator[Iteration]:
     """Yields every update after it was made; one whose loss is no number is not made, and ends the training."""
     optimiser = Optimiser(parameter_groups(model, config), config)
-    rng = np.random.default_rng((seed, n_steps))
+    rng = np.random.default_rng((seed, 0))  # epochs count from 1, so no epoch draws the same
     base, schedule = config.lr or 0.0, cast(Schedule, config.schedule)
     step = 0
     for epoch in range(1, config.epochs + 1):
