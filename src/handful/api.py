@@ -174,7 +174,7 @@ def train(
         run = Run(
             table=table,
             split=parts,
-            options={**_given(config), **trained.options},
+            options={**_given(config), **trained.options, "strategy": PROBE},
             strategy=PROBE,
             weights=trained.weights,
             heads=trained.heads,

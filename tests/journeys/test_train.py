@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import handful
 from handful.cli import main as cli
+from handful.core.config import option_fields
 
 RESULT_KEYS = {
     "accuracy", "accuracy_interval", "balanced_accuracy", "macro_f1", "majority_baseline", "n_train", "n_test",
@@ -45,6 +46,23 @@ def test_train_writes_a_run_folder_and_one_json_object(command, photos, tmp_path
     assert (result["n_train"], result["n_test"]) == (40, 8)
     for name in ("config.json", "skipped.csv", "predictions.csv", "report.html", "model/manifest.json", "figures"):
         assert (tmp_path / "run" / name).exists(), name
+
+
+def test_every_option_is_recorded_and_none_is_left_open(command, photos, tmp_path):
+    command("train", photos, "--out", "run", "--backbone", "toy")
+    options = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert options.keys() >= option_fields().keys()
+    assert [name for name, option in options.items() if option["value"] == "auto"] == []
+    assert all(option["reason"] for option in options.values())
+
+
+def test_several_networks_are_averaged_and_their_options_told_apart(command, photos, tmp_path):
+    code, out, _ = command("train", photos, "--out", "run", "--backbone", "toy+lite0", "--json")
+    options = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert code == 0
+    assert json.loads(out)["backbone"] == "toy+efficientnet-lite0"
+    assert options["size"]["value"] == {"toy": 32, "efficientnet-lite0": 224}
+    assert len(list((tmp_path / "run" / "model").glob("trunk-*.safetensors"))) == 2
 
 
 def test_predict_gives_the_probabilities_of_predictions_csv(command, photos, tmp_path):

@@ -76,9 +76,7 @@ def train_probe(
     probe = _Probe(table, split, config, threads, progress)
     fitted = [probe.fit(trunk_from_weights(spec, located)) for spec, located in backbones]
     options = {"backbone": choose_backbones(config.features)[1]}
-    for member, _, resolved in fitted:
-        suffix = f" ({member.trunk.spec.name})" if len(fitted) > 1 else ""
-        options |= {name + suffix: value for name, value in resolved.items()}
+    options |= _joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
     heads = tuple(head for _, head, _ in fitted)
     held_out: FloatArray = np.mean([_per_picture(head, len(split.train)) for head in heads], axis=0)
     members = tuple(member for member, _, _ in fitted)
@@ -157,6 +155,20 @@ class _Probe:
             seed=self.config.run.seed,
         )
         return head.held_out_loss
+
+
+def _joined(options: dict[str, dict[str, Resolved]]) -> dict[str, Resolved]:
+    """Returns the options of several networks as one: where they differ, a value and a reason for each network."""
+    first, *others = options.values()
+    joined = {}
+    for name, resolved in first.items():
+        if all(other[name] == resolved for other in others):
+            joined[name] = resolved
+            continue
+        values = {backbone: each[name].value for backbone, each in options.items()}
+        reasons = [f"{backbone}: {each[name].reason}" for backbone, each in options.items()]
+        joined[name] = Resolved(values, "; ".join(reasons))
+    return joined
 
 
 def _per_picture(head: FittedHead, n_images: int) -> FloatArray:
