@@ -13,6 +13,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from handful.core.advice import Decision
+from handful.core.training import Training
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 PixelArray = npt.NDArray[np.uint8]
@@ -295,7 +298,9 @@ class Run:
         heads: one fitted head per backbone, in the same order.
         evaluation: figures on the test part, read once.
         held_out: figures on the training part by models that did not see the picture; what choices were made with.
-        validation: figures on the user's own validation part, where there is one; nothing was chosen with it.
+        validation: figures on the user's own validation part, where there is one.
+        training: how the layers were trained, one per network; empty where only an output layer was solved for.
+        decision: how the way of transfer was chosen, where it was (`--strategy auto`).
         test_proba: float64 (N_test, C), rows in the order of `split.test`.
         stages: where the time went.
         versions: library name to version, with "handful", "python" and the libraries that decide numbers.
@@ -319,6 +324,8 @@ class Run:
     command: str
     seed: int
     validation: Evaluation | None = None
+    training: tuple[Training, ...] = ()
+    decision: Decision | None = None
 
 
 Nonlinearity = Literal["rectifier", "sigmoid", "tanh", "hard-tanh"]
