@@ -12,8 +12,8 @@ from handful.core.files import sha256_bytes, sha256_file
 from handful.core.records import (
     Finding,
     FittedHead,
-    ImageTable,
     Head,
+    ImageTable,
     Picture,
     Resolved,
     Run,

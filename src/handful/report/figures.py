@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from handful.core.records import Evaluation, Run
+from handful.report.learning import Learning, Panel, learnings
 from handful.report.numbers import ReliabilityPoint, SearchCurve, by_recall, reliability, searches
-from handful.report.text import printable
+from handful.report.text import counted, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767c85"
 """Blue and vermillion of Okabe and Ito (2008), told apart by every kind of colour vision."""
@@ -30,6 +32,9 @@ MOST_NUMBERED = 20
 
 MOST_NAMED = 60
 """Classes up to which their names are written; classes.csv has all."""
+
+MOST_DOTS = 60
+"""Looks at the validation part up to which each has a dot."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -45,13 +50,14 @@ STYLE: dict[Any, Any] = {
 
 
 def figures(run: Run) -> dict[str, bytes]:
-    """Returns the figures by file name: confusion, classes, reliability, penalty, each as .png and .svg.
+    """Returns the figures by file name: confusion, classes, reliability, penalty, training, each as .png and .svg.
 
-    Reliability is left out with fewer than 10 test pictures, penalty where none was searched.
+    Reliability is left out with fewer than 10 test pictures, penalty where none was searched, training where no layers
+    were trained by gradient descent.
     """
     import matplotlib
 
-    points, curves = reliability(run), searches(run)
+    points, curves, trained = reliability(run), searches(run), learnings(run)
     n_classes = len(run.table.classes)
     side = 1.8 + 0.42 * n_classes if n_classes <= MOST_NUMBERED else 6.0
     with matplotlib.rc_context(STYLE):
@@ -62,6 +68,8 @@ def figures(run: Run) -> dict[str, bytes]:
             drawn |= _drawn("reliability", lambda axes: draw_reliability(axes, points), size=(3.4, 3.4))
         if curves:
             drawn |= _drawn("penalty", lambda axes: draw_searches(axes, curves), size=(4.2, 3.0))
+        if trained:
+            drawn |= _saved("training", draw_trainings(trained))
     return drawn
 
 
@@ -126,12 +134,59 @@ def draw_searches(axes: Axes, curves: tuple[SearchCurve, ...]) -> None:
         axes.legend(frameon=False, fontsize=8)
 
 
+def draw_trainings(given: tuple[Learning, ...]) -> Figure:
+    """Returns the curves of every network, a row each: loss on the left, accuracy on the right."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 2.9 * len(given)), layout="tight")
+    rows = figure.subplots(len(given), 2, squeeze=False)
+    for learning, row in zip(given, rows, strict=True):
+        for panel, axes in zip(learning.panels, row, strict=True):
+            draw_panel(axes, panel, learning)
+            axes.set_ylabel(f"{panel.name}, {printable(learning.backbone)}" if len(given) > 1 else panel.name)
+        row[0].legend(frameon=False, fontsize=8, loc="best")
+    return figure
+
+
+def draw_panel(axes: Axes, panel: Panel, learning: Learning) -> None:
+    """Draws one figure of a training by update, and marks what was kept and where overfitting begins."""
+    raw, training, validation = panel.mini_batches, panel.training, panel.validation
+    axes.plot(raw.steps, raw.values, color=ORANGE, alpha=0.22, linewidth=0.6)
+    axes.plot(training.steps, training.values, color=ORANGE, linewidth=1.4, label="training, mean of an epoch")
+    if validation.steps:
+        dots = "o-" if len(validation.steps) <= MOST_DOTS else "-"
+        axes.plot(
+            validation.steps, validation.values, dots, color=BLUE, markersize=3, linewidth=1.4, label="validation"
+        )
+    axes.set(xlim=(learning.axis.low, learning.axis.high), ylim=(panel.axis.low, panel.axis.high))
+    axes.set_xlabel(f"update ({counted(learning.per_epoch, 'makes', 'make')} an epoch)")
+    axes.set_yticks(panel.axis.ticks)
+    if learning.overfits_from is not None:
+        axes.axvspan(learning.overfits_from, learning.axis.high, color=GREY, alpha=0.12, linewidth=0)
+        _mark(axes, "overfitting begins", learning.overfits_from, learning, height=1.09)
+    if learning.kept is not None:
+        axes.axvline(learning.kept, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
+        _mark(axes, f"weights kept: update {learning.kept:,}", learning.kept, learning, height=1.02)
+
+
+def _mark(axes: Axes, text: str, step: int, learning: Learning, *, height: float) -> None:
+    """Writes above an update, to the side on which there is room."""
+    share = learning.axis.share(step)
+    side = "left" if share < 0.3 else "right" if share > 0.7 else "center"
+    axes.text(share, height, text, transform=axes.transAxes, ha=side, va="bottom", fontsize=8)
+
+
 def _drawn(name: str, draw: Callable[[Axes], None], *, size: tuple[float, float]) -> dict[str, bytes]:
-    """Returns one figure in both formats."""
+    """Returns a figure of one panel in both formats."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="tight")
     draw(figure.add_subplot())
+    return _saved(name, figure)
+
+
+def _saved(name: str, figure: Figure) -> dict[str, bytes]:
+    """Returns a figure in both formats."""
     png, svg = io.BytesIO(), io.BytesIO()
     with warnings.catch_warnings():
         # matplotlib's own font lacks some scripts: the PNG then shows boxes, the SVG names the characters.

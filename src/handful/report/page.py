@@ -11,6 +11,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from handful.core.records import Evaluation, Run
+from handful.report.choice import choice
+from handful.report.learning import Axis, Curve, learnings
 from handful.report.numbers import (
     Answer,
     answers,
@@ -44,6 +46,9 @@ CLOSE_CALL = 0.9
 
 MAIN_OPTIONS = ("backbone", "size", "fit", "interpolation", "views", "view_use", "head")
 """The options that decide what the network sees and what is trained; the others can be unfolded."""
+
+TRAINING_OPTIONS = ("freeze", "lr", "epochs", "batch", "optimizer", "schedule", "weight_factor", "patience", "augment")
+"""The options that decide how layers are trained by gradient descent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ def render_page(run: Run, *, folder: Path) -> str:
         "seconds": lambda duration: _unbroken(seconds(duration)),
         "shown": _shown,
         "breakable": _breakable,
+        "polyline": _polyline,
     }
     return environment.get_template("page.html.j2").render(_content(run, folder))
 
@@ -97,6 +103,7 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
     """Returns what the template needs, all numbers computed."""
     given = answers(run)
     classes = by_recall(run.evaluation)
+    main_options = (*MAIN_OPTIONS, *TRAINING_OPTIONS) if run.training else MAIN_OPTIONS
     spent = seconds_by_stage(run)
     total = spent.pop("total")
     return {
@@ -120,10 +127,12 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "uncertain": _cards(run, least_certain(given, limit=N_UNCERTAIN)),
         "close_calls": given and min(answer.confidence for answer in given) < CLOSE_CALL,
         "reliability": reliability(run),
+        "choice": choice(run),
+        "learnings": learnings(run),
         "counts": _counts(run),
         "skipped": run.table.skipped[:N_SKIPPED],
-        "main_options": {name: run.options[name] for name in MAIN_OPTIONS if name in run.options},
-        "more_options": {name: option for name, option in run.options.items() if name not in MAIN_OPTIONS},
+        "main_options": {name: run.options[name] for name in main_options if name in run.options},
+        "more_options": {name: option for name, option in run.options.items() if name not in main_options},
         "stages": spent,
         "total": total,
         "test_read": TEST_READ,
@@ -153,6 +162,12 @@ def _counts(run: Run) -> dict[str, tuple[str, int]]:
         "skipped": ("not used", len(run.table.skipped)),
     }
     return {name: part for name, part in parts.items() if part[1]}
+
+
+def _polyline(curve: Curve, x: Axis, y: Axis, *, width: int, height: int) -> str:
+    """Returns the points of a curve as SVG writes them, for a drawing area of this size with its origin at the top."""
+    points = zip(curve.steps, curve.values, strict=True)
+    return " ".join(f"{width * x.share(step):.1f},{height * (1 - y.share(value)):.1f}" for step, value in points)
 
 
 def _unbroken(text: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from handful.core.advice import Decision
 from handful.core.records import Evaluation, Resolved, Run
+from handful.core.training import Training
+from handful.report.learning import epochs_done, trainings
 from handful.report.text import encodable
 
 TEST_READ = "once, after every choice was made"
@@ -44,6 +48,8 @@ def result_dict(run: Run) -> dict[str, Any]:
         "head": [
             {"kind": head.kind, "penalty": head.penalty, "temperature": head.layer.temperature} for head in run.heads
         ],
+        "training": [{"backbone": backbone, **_training(training)} for backbone, training in trainings(run).items()],
+        "decision": None if run.decision is None else decision_dict(run.decision),
         "held_out": _short(run.held_out),
         "validation": None if run.validation is None else _short(run.validation),
         "seconds": seconds_by_stage(run),
@@ -54,6 +60,27 @@ def result_dict(run: Run) -> dict[str, Any]:
         "test_read": TEST_READ,
         "split": {"given": run.split.given, "notes": [encodable(note) for note in run.split.notes]},
         "findings": [{"code": each.code, "message": encodable(each.message)} for each in run.table.findings],
+    }
+
+
+def decision_dict(decision: Decision) -> dict[str, Any]:
+    """Returns how the way of transfer was chosen as plain values, by the names of `handful advise --json`."""
+    similarity = decision.similarity
+    return {
+        "case": decision.case,
+        "similarity": similarity.value,
+        "similarity_interval": list(similarity.interval),
+        "divergence": similarity.divergence,
+        "n_measured": similarity.n_pictures,
+        "n_images": decision.n_images,
+        "n_classes": decision.n_classes,
+        "n_per_class": decision.n_per_class,
+        "plan": asdict(decision.plan),
+        "reasons": dict(decision.reasons),
+        "evidence": [asdict(piece) for piece in decision.evidence],
+        "expects": decision.expects,
+        "alternatives": [{"plan": asdict(other.plan), "reason": other.reason} for other in decision.alternatives],
+        "command": encodable(decision.command),
     }
 
 
@@ -78,6 +105,18 @@ def seconds_by_stage(run: Run) -> dict[str, float]:
     for stage in run.stages:
         spent[stage.name] = spent.get(stage.name, 0.0) + stage.seconds
     return {**spent, "total": sum(spent.values())}
+
+
+def _training(training: Training) -> dict[str, Any]:
+    return {
+        "epochs": epochs_done(training),
+        "updates": len(training.iterations),
+        "stopped": training.stopped,
+        "best_step": training.best_step,
+        "overfits_from": training.overfits_from,
+        "failed_at": training.failed_at,
+        "seconds": training.seconds,
+    }
 
 
 def _short(figures: Evaluation) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from handful.report.tables import (
     reliability_csv,
     search_csv,
     skipped_csv,
+    training_csv,
 )
 
 
@@ -61,4 +62,6 @@ def _figure_tables(run: Run) -> dict[str, str]:
         tables["reliability.csv"] = reliability_csv(points)
     if curves:
         tables["penalty.csv"] = search_csv(curves)
+    if run.training:
+        tables["training.csv"] = training_csv(run)
     return tables

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from handful.core.records import Run
+from handful.report.learning import epochs_done
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import backbone_name, head_name, seconds_by_stage
-from handful.report.text import counted, percent, percent_range, seconds
+from handful.report.text import counted, percent, percent_range, printable, seconds
 
 
 def summary(run: Run) -> str:
@@ -17,9 +18,10 @@ def summary(run: Run) -> str:
     lines = [
         f"{headline(run)}; always answering '{majority_class(run)}' would give {percent(figures.majority_baseline)}.",
         f"Balanced accuracy {percent(figures.balanced_accuracy)}, log loss {figures.log_loss:.3f}; "
-        f"{percent(held_out.accuracy)} of the {counted(len(run.split.train), 'training picture')} right when held out.",
-        f"{counted(len(run.table.classes), 'class', 'classes')}, {backbone_name(run)} frozen, "
-        f"{head_name(run)} head, {seconds(seconds_by_stage(run)['total'])}.",
+        f"{percent(held_out.accuracy)} of the {counted(held_out.n_test, 'training picture')} right when held out.",
+        f"{counted(len(run.table.classes), 'class', 'classes')}, {_method(run)}, "
+        f"{seconds(seconds_by_stage(run)['total'])}.",
+        *_trained(run),
     ]
     if run.table.skipped:
         lines.append(f"{counted(len(run.table.skipped), 'file')} skipped; skipped.csv says why.")
@@ -35,3 +37,20 @@ def headline(run: Run) -> str:
         f"{percent(figures.accuracy)} of {counted(figures.n_test, 'test picture')} right "
         f"(95 % interval {percent_range(figures.accuracy_interval)})"
     )
+
+
+def _method(run: Run) -> str:
+    """Returns "efficientnet-lite0 frozen, ridge head", or the way in which its layers were trained."""
+    if run.training:
+        return f"{backbone_name(run)}, strategy {run.strategy.value}"
+    return f"{backbone_name(run)} frozen, {head_name(run)} head"
+
+
+def _trained(run: Run) -> list[str]:
+    """Returns one line on how the layers were trained, where they were."""
+    if not run.training:
+        return []
+    epochs = " + ".join(f"{epochs_done(training):,}" for training in run.training)
+    stopped = "; ".join(dict.fromkeys(printable(training.stopped) for training in run.training))
+    noun = "epoch" if epochs == "1" else "epochs"
+    return [f"Trained {epochs} {noun} in {seconds(sum(each.seconds for each in run.training))}; stopped: {stopped}."]

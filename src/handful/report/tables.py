@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from handful.core.records import Evaluation, Prediction, Run
+from handful.report.learning import trainings
 from handful.report.numbers import ReliabilityPoint, SearchCurve, answers
 from handful.report.text import encodable
 
@@ -78,6 +79,26 @@ def search_csv(curves: Iterable[SearchCurve]) -> str:
         for penalty, log_loss, accuracy in zip(curve.penalties, curve.log_losses, curve.accuracies, strict=True)
     )
     return csv_text(("backbone", "penalty", "log_loss", "accuracy"), rows)
+
+
+def training_csv(run: Run) -> str:
+    """Returns every update of every network's training; cells are empty where the validation part was not looked at."""
+    rows = (
+        (
+            backbone,
+            each.step,
+            each.epoch,
+            each.rate,
+            each.loss,
+            each.accuracy,
+            "" if each.validation_loss is None else each.validation_loss,
+            "" if each.validation_accuracy is None else each.validation_accuracy,
+        )
+        for backbone, training in trainings(run).items()
+        for each in training.iterations
+    )
+    header = ("backbone", "step", "epoch", "rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
+    return csv_text(header, rows)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

@@ -1,0 +1,131 @@
+"""Why a way of transfer was chosen: where the user's pictures lie among the four cases and among known sets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from handful.core.advice import Decision, TransferPlan
+from handful.core.records import Resolved, Run
+from handful.transfer.choose import CASES, LARGE_DIFFERENT, LARGE_SIMILAR, SIMILAR, WAYS
+from handful.transfer.similarity import LANDMARKS, similarity_of
+
+DECADES = 2.0
+"""Powers of ten that the map shows on either side of the border between small and large."""
+
+QUADRANTS = ((3, 4), (2, 1))
+"""The paper's cases as they lie on the map: large above small, unlike ImageNet left of like it."""
+
+SHORT_WAYS = {
+    1: ("keep the network,", "new output layer"),
+    2: ("keep the lower layers,", "retrain the higher"),
+    3: ("train every layer", "from random weights"),
+    4: ("retrain every layer", "from its weights"),
+}
+"""The ways of Figure 5 in two short lines; `WAYS` has them in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quadrant:
+    """One of the four cases on the map; `lines` say what to do in it."""
+
+    case: int
+    lines: tuple[str, str]
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A set of pictures on the scale of similarity; `interval` only of the user's own."""
+
+    name: str
+    similarity: float
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWay:
+    """An alternative in words, and the options that ask for it."""
+
+    way: str
+    options: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A decision, ready to be drawn and read.
+
+    Attributes:
+        decision: what it shows.
+        case: the case in words.
+        way: what was advised, in words.
+        trained: the way that was trained and the reason, where it is not the advised one.
+        quadrants: rows from large to small, columns from unlike to like.
+        border: similarity at which the columns meet.
+        size: in [0, 1], how large the set is; the rows meet at 0.5.
+        places: the known sets and the user's, the most similar first.
+        plan: the options of the plan, each with its reason.
+        others: the alternatives.
+    """
+
+    decision: Decision
+    case: str
+    way: str
+    trained: Resolved | None
+    quadrants: tuple[tuple[Quadrant, ...], ...]
+    border: float
+    size: float
+    places: tuple[Place, ...]
+    plan: dict[str, Resolved]
+    others: tuple[OtherWay, ...]
+
+
+def choice(run: Run) -> Choice | None:
+    """Returns how the way of transfer was chosen; None where the user chose it."""
+    decision = run.decision
+    if decision is None:
+        return None
+    return Choice(
+        decision=decision,
+        case=CASES[decision.case],
+        way=WAYS[decision.plan.strategy],
+        trained=run.strategy if run.strategy.value != decision.plan.strategy else None,
+        quadrants=tuple(
+            tuple(Quadrant(case, SHORT_WAYS[case], chosen=case == decision.case) for case in row) for row in QUADRANTS
+        ),
+        border=SIMILAR,
+        size=size_share(decision),
+        places=_places(decision),
+        plan={
+            name: Resolved(value, decision.reasons.get(name, ""))
+            for name, value in decision.plan.options.items()
+            if value != ""
+        },
+        others=tuple(
+            OtherWay(WAYS[other.plan.strategy], _asked_for(other.plan), other.reason) for other in decision.alternatives
+        ),
+    )
+
+
+def size_share(decision: Decision) -> float:
+    """Returns in [0, 1] how large a set is, by a logarithmic scale: 0.5 where large begins, 0 at a hundredth of that.
+
+    Large is a matter of the pictures in all and in each class, whichever is further from its border; and both borders
+    depend on whether the pictures are like ImageNet's.
+    """
+    limit = LARGE_SIMILAR if decision.similarity.value >= SIMILAR else LARGE_DIFFERENT
+    ratio = min(decision.n_images / limit.in_all, decision.n_per_class / limit.per_class)
+    return min(max(0.5 + math.log10(max(ratio, 1e-9)) / (2 * DECADES), 0.0), 1.0)
+
+
+def _places(decision: Decision) -> tuple[Place, ...]:
+    known = [Place(each.name, similarity_of(each.divergence)) for each in LANDMARKS]
+    yours = Place("your pictures", decision.similarity.value, decision.similarity.interval)
+    return tuple(sorted([*known, yours], key=lambda place: -place.similarity))
+
+
+def _asked_for(plan: TransferPlan) -> str:
+    """Returns "--strategy freeze --freeze 3": what tells ways apart."""
+    frozen = "" if plan.freeze is None else f" --freeze {plan.freeze}"
+    return f"--strategy {plan.strategy}{frozen}"
