@@ -23,12 +23,15 @@ from handful.evaluate import evaluate
 from handful.images import read, read_unlabelled
 from handful.report import write_run
 from handful.split import split
-from handful.transfer import Model, choose_backbones, classify, decide, locate_weights, train_probe
-
-PROBE = Resolved(
-    "features",
-    "a frozen network with a new output layer: the default run is small and fixed, and on few pictures this way of the "
-    "paper's three is the quickest and the hardest to overfit",
+from handful.transfer import (
+    Model,
+    check_ways,
+    choose_backbones,
+    choose_way,
+    classify,
+    decide,
+    locate_weights,
+    train_way,
 )
 
 
@@ -151,11 +154,14 @@ def train(
     folder = Path(out) if out else free_name(Path("run"))
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = locate_weights(config)
+        check_ways(config, backbones)
         with clock("read pictures"):
             table = _noted(read(Path(data), config.reading, threads=threads, progress=watch), config.run.note)
             parts = split(table, config.split, seed=config.run.seed)
+        with clock("choose the way"):
+            chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
-            trained = train_probe(table, parts, config, backbones=backbones, threads=threads, progress=watch)
+            trained = train_way(table, parts, chosen.config, backbones=backbones, threads=threads, progress=watch)
         labels = table.labels
 
         def measured(indices: Any) -> tuple[Any, Evaluation]:
@@ -174,12 +180,12 @@ def train(
         run = Run(
             table=table,
             split=parts,
-            options={**_given(config), **trained.options, "strategy": PROBE},
-            strategy=PROBE,
+            options={**_given(chosen.config), **trained.options, "strategy": chosen.strategy},
+            strategy=chosen.strategy,
             weights=trained.weights,
             heads=trained.heads,
             evaluation=evaluation,
-            held_out=_evaluated(trained.held_out_proba, parts.train),
+            held_out=_evaluated(trained.held_out_proba, trained.held_out),
             test_proba=test_proba,
             stages=clock.stages(),
             versions=versions(),
@@ -187,6 +193,8 @@ def train(
             command=_command(Path(data), config),
             seed=config.run.seed,
             validation=validation,
+            training=trained.training,
+            decision=chosen.decision,
         )
         write_run(run, staging, final=folder)
     return Result(folder, run, Classifier(trained.model))

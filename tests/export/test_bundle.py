@@ -8,7 +8,7 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import BundleError
 from handful.core.files import sha256_bytes, write_json
 from handful.core.progress import Silent
-from handful.core.records import Head, KernelPart
+from handful.core.records import Head, KernelPart, StackedHead
 from handful.export import load, save
 from handful.features import Preprocessing, trunk_from_weights
 from handful.images import read
@@ -47,6 +47,22 @@ def test_everything_else_comes_back(model, folder):
     assert (again.classes, again.full_scale, again.reading) == (model.classes, 4095, model.reading)
     assert [m.preprocessing for m in again.members] == [m.preprocessing for m in model.members]
     assert [m.views for m in again.members] == [m.views for m in model.members]
+
+
+@pytest.mark.parametrize("nonlinearity", ["rectifier", "hard-tanh"])
+def test_a_stack_of_layers_comes_back(model, photos, tmp_path, nonlinearity):
+    rng = np.random.default_rng(1)
+    layers = ((rng.normal(size=(16, 7)), rng.normal(size=7)), (rng.normal(size=(7, 3)), rng.normal(size=3)))
+    stack = StackedHead(layers, nonlinearity, 1.7)
+    first = model.members[0]
+    deep = Model(model.classes, (Member(first.trunk, first.preprocessing, ("plain",), stack),), 255, model.reading)
+    save(deep, tmp_path)
+    table = read(photos, ReadingConfig(), threads=1)
+    answers = [
+        classify(which, table, table.pictures, threads=1, progress=Silent(), use_cache=False)
+        for which in (deep, load(tmp_path))
+    ]
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-7)
 
 
 def test_there_is_no_pickle(folder):

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from handful.backbones import find
+from handful.backbones.pooling import replace_pooling
 from handful.core.errors import ConfigError
 from handful.finetune import parse_head
-from handful.finetune.freeze import draw_weights, replace_pooling, split_network
+from handful.finetune.freeze import draw_weights, split_network
 from handful.finetune.stack import build_head
 from handful.testing.backbone import check_backbone, random_network
 

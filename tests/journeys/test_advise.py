@@ -9,7 +9,7 @@ import pytest
 
 import handful
 from handful.testing.pictures import draw_folder
-from tests.journeys.test_train import handful_command
+from tests.journeys.conftest import handful_command
 
 
 @pytest.fixture

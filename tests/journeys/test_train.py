@@ -22,21 +22,6 @@ RESULT_KEYS = {
 }  # fmt: skip
 
 
-def handful_command(monkeypatch, capsys, *arguments):
-    """Runs the command as `main` does and returns exit code, standard output and standard error."""
-    monkeypatch.setattr(sys, "argv", ["handful", *map(str, arguments)])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    captured = capsys.readouterr()
-    return caught.value.code or 0, captured.out, captured.err
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path, toy):
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: handful_command(monkeypatch, capsys, *arguments)
-
-
 def test_train_writes_a_run_folder_and_one_json_object(command, photos, tmp_path):
     code, out, _ = command("train", photos, "--out", "run", "--backbone", "toy", "--json")
     result = json.loads(out)

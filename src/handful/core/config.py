@@ -145,11 +145,14 @@ class TransferConfig:
     """The transfer room: which of the paper's ways to use a pre-trained network (section 3.3)."""
 
     strategy: str = option(
-        "auto",
-        "Way of transfer: features (all layers fixed), freeze (the lowest ones), full (none), scratch (random start).",
+        "features",
+        "Way of transfer: features (all layers fixed), freeze (the lowest ones), full (none), scratch (random start), "
+        "or auto: measured, as `handful advise` does.",
         choices=STRATEGIES,
     )
-    freeze: str = option("", "With freeze: how many of the lowest layer groups stay fixed, or the name of the last.")
+    freeze: str = option(
+        "", "With freeze: how many of the lowest layer groups stay fixed, or the name of the last; half by default."
+    )
 
 
 @dataclass(frozen=True)

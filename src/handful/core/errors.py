@@ -27,6 +27,12 @@ class BundleError(HandfulError):
     """A saved model or a run folder is missing, damaged, or from a version that this one cannot read."""
 
 
+class TrainingError(HandfulError):
+    """A training came to nothing: its loss was no longer a number."""
+
+    exit_code = 3
+
+
 class MissingExtraError(HandfulError):
     """An optional dependency is needed and not installed."""
 

@@ -185,7 +185,8 @@ class FittedHead:
     """An output layer and how it was chosen.
 
     Attributes:
-        kind: "ridge", "logistic", "linear" (the average of these two), "kernel", or "average" (of linear and kernel).
+        kind: "ridge", "logistic", "linear" (the average of these two), "kernel", "average" (of linear and kernel), or
+            "layers": new layers trained by gradient descent.
         layer: the layer itself; its temperature was chosen on out-of-sample scores.
         penalty: the regularisation strength that was chosen; of the first part for an average.
         held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
@@ -194,8 +195,8 @@ class FittedHead:
         search: one entry per strength tried, with its out-of-sample log loss and accuracy.
     """
 
-    kind: Literal["ridge", "logistic", "linear", "kernel", "average"]
-    layer: Head
+    kind: Literal["ridge", "logistic", "linear", "kernel", "average", "layers"]
+    layer: Head | StackedHead
     penalty: float
     held_out_proba: FloatArray
     held_out_loss: float

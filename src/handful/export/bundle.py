@@ -7,9 +7,11 @@ value is checked against what the catalogue and the format allow before it is us
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import safetensors.numpy
@@ -18,13 +20,13 @@ from handful.backbones import find
 from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
-from handful.core.records import FeatureArray, FloatArray, Head, KernelPart
-from handful.features import VIEWS, Preprocessing, trunk_from_state
+from handful.core.records import FeatureArray, FloatArray, Head, KernelPart, Nonlinearity, StackedHead
+from handful.features import VIEWS, Pool, Preprocessing, trunk_from_state
 from handful.transfer import Member, Model
 
 FORMAT = 1
 MODEL, HEADS, MANIFEST = "model.json", "heads.safetensors", "manifest.json"
-HEAD_ARRAYS = ("weight", "bias", "centres", "dual")
+PAIR = ("weight", "bias")
 AGAIN = "Copy the run folder again from where it was made, or train again."
 
 
@@ -35,11 +37,11 @@ def trunk_file(number: int) -> str:
 
 def save(model: Model, folder: Path) -> None:
     """Writes a model into a folder; the manifest, with the hash of every other file, comes last."""
-    heads: dict[str, FloatArray | FeatureArray] = {}
-    for number, member in enumerate(model.members):
-        heads |= {f"{number}.weight": member.head.weight, f"{number}.bias": member.head.bias}
-        if member.head.kernel is not None:
-            heads |= {f"{number}.centres": member.head.kernel.centres, f"{number}.dual": member.head.kernel.weight}
+    heads = {
+        f"{number}.{name}": array
+        for number, member in enumerate(model.members)
+        for name, array in _arrays(member.head).items()
+    }
     facts = {
         "format": FORMAT,
         "classes": model.classes,
@@ -53,7 +55,8 @@ def save(model: Model, folder: Path) -> None:
                 "preprocessing": asdict(member.preprocessing),
                 "views": member.views,
                 "temperature": member.head.temperature,
-                "sharpness": None if member.head.kernel is None else member.head.kernel.sharpness,
+                "pool": member.trunk.pool,
+                **_head_facts(member.head),
             }
             for member in model.members
         ],
@@ -93,7 +96,7 @@ def load(run: Path) -> Model:
             _member(
                 member,
                 _verified(folder, trunk_file(number), manifest),
-                _head(member, {name: heads.get(f"{number}.{name}") for name in HEAD_ARRAYS}, n_classes=len(classes)),
+                _head(member, _of_member(heads, number), n_classes=len(classes)),
             )
             for number, member in enumerate(facts["members"])
         )
@@ -108,36 +111,63 @@ def load(run: Path) -> Model:
     return Model(classes, members, full_scale, reading)
 
 
-def _head(facts: dict[str, Any], arrays: dict[str, Any], *, n_classes: int) -> Head:
+def _arrays(head: Head | StackedHead) -> dict[str, FloatArray | FeatureArray]:
+    """Returns an output layer's arrays by name."""
+    if isinstance(head, StackedHead):
+        layers = enumerate(head.layers)
+        return {f"{index}.{name}": array for index, pair in layers for name, array in zip(PAIR, pair, strict=True)}
+    arrays: dict[str, FloatArray | FeatureArray] = {"weight": head.weight, "bias": head.bias}
+    if head.kernel is not None:
+        arrays |= {"centres": head.kernel.centres, "dual": head.kernel.weight}
+    return arrays
+
+
+def _head_facts(head: Head | StackedHead) -> dict[str, Any]:
+    """Returns what else describes an output layer."""
+    if isinstance(head, StackedHead):
+        return {"sharpness": None, "n_layers": len(head.layers), "nonlinearity": head.nonlinearity}
+    return {"sharpness": head.kernel.sharpness if head.kernel else None, "n_layers": None, "nonlinearity": None}
+
+
+def _of_member(heads: dict[str, Any], number: int) -> dict[str, Any]:
+    prefix = f"{number}."
+    return {name.removeprefix(prefix): array for name, array in heads.items() if name.startswith(prefix)}
+
+
+def _head(facts: dict[str, Any], arrays: dict[str, Any], *, n_classes: int) -> Head | StackedHead:
     """Returns an output layer whose arrays are finite and fit together."""
-    weight, bias, centres, dual = (arrays[name] for name in HEAD_ARRAYS)
-    shapes = [None if array is None else array.shape for array in (weight, bias, centres, dual)]
-    fits = weight is not None and weight.ndim == 2 and shapes[:2] == [(len(weight), n_classes), (n_classes,)]
-    sharpness = facts["sharpness"]
-    if fits and sharpness is not None:
-        fits = (
-            centres is not None
-            and centres.ndim == 2
-            and shapes[2:] == [(len(centres), len(weight)), (len(centres), n_classes)]
-        )
-    if not fits:
-        raise ValueError(f"an output layer of shapes {shapes} for {n_classes} classes")
-    scales = [float(facts["temperature"]), *([float(sharpness)] if sharpness is not None else [])]
-    if not (
-        all(np.isfinite(a).all() for a in arrays.values() if a is not None) and all(0 < s < np.inf for s in scales)
-    ):
+    temperature, sharpness, n_layers = float(facts["temperature"]), facts["sharpness"], facts["n_layers"]
+    scales = [temperature] if sharpness is None else [temperature, float(sharpness)]
+    if not (all(np.isfinite(array).all() for array in arrays.values()) and all(0.0 < s < np.inf for s in scales)):
         raise ValueError("an output layer that is not finite")
-    kernel = KernelPart(centres, dual, scales[1]) if sharpness is not None else None
-    return Head(weight, bias, scales[0], kernel)
+    if n_layers is None:
+        kernel = None if sharpness is None else KernelPart(arrays["centres"], arrays["dual"], scales[1])
+        _check_chain([(arrays["weight"], arrays["bias"])], n_classes)
+        if kernel is not None:
+            _check_chain([(kernel.centres.T, kernel.centres[:, 0]), (kernel.weight, arrays["bias"])], n_classes)
+        return Head(arrays["weight"], arrays["bias"], temperature, kernel)
+    layers = [(arrays[f"{index}.weight"], arrays[f"{index}.bias"]) for index in range(int(n_layers))]
+    _check_chain(layers, n_classes)
+    options = TrainConfig.of({"nonlinearity": facts["nonlinearity"]})
+    return StackedHead(tuple(layers), cast(Nonlinearity, options.finetune.nonlinearity), temperature)
 
 
-def _member(facts: dict[str, Any], state: bytes, head: Head) -> Member:
+def _check_chain(layers: Sequence[tuple[Any, Any]], n_classes: int) -> None:
+    """Raises ValueError where layers do not fit on each other, or do not end in the number of classes."""
+    shapes = [(weight.shape, bias.shape) for weight, bias in layers]
+    fits = bool(layers) and all(len(w) == 2 and b == w[1:] for w, b in shapes) and shapes[-1][1] == (n_classes,)
+    if not fits or any(below[0][1] != above[0][0] for below, above in pairwise(shapes)):
+        raise ValueError(f"an output layer of shapes {shapes} for {n_classes} classes")
+
+
+def _member(facts: dict[str, Any], state: bytes, head: Head | StackedHead) -> Member:
     spec = find(facts["backbone"])
     tap = {tap.name: tap for tap in spec.taps}[facts["tap"]]
     views = tuple(facts["views"])
     if views not in VIEWS.values():
         raise ValueError(f"views {views!r}; expected one of {list(VIEWS.values())}")
-    trunk = trunk_from_state(spec, tap, state, sha256=_text(facts["weights_sha256"]))
+    pool = cast(Pool, TrainConfig.of({"pool": facts["pool"]}).finetune.pool)
+    trunk = trunk_from_state(spec, tap, state, sha256=_text(facts["weights_sha256"]), pool=pool)
     return Member(trunk, _preprocessing(facts["preprocessing"]), views, head)
 
 

@@ -2,17 +2,19 @@
 
 from handful.features.extract import extract
 from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare
-from handful.features.trunk import FrozenTrunk, trunk_from_state, trunk_from_weights
+from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_state, trunk_from_weights
 
 __all__ = [
     "VIEWS",
     "Fit",
     "FrozenTrunk",
     "Interpolation",
+    "Pool",
     "Preprocessing",
     "View",
     "extract",
     "prepare",
+    "serialise",
     "trunk_from_state",
     "trunk_from_weights",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache as once
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from handful.backbones import BackboneSpec, LocatedWeights, Tap, for_inference, from_state, keep_memory, load, state_of
 from handful.core.records import FeatureArray, PixelArray
@@ -21,6 +21,8 @@ BATCH = 32
 ENGINE = "torch eager, batch normalisation folded, channels last"
 PRECISION = "float32"
 
+Pool = Literal["max", "l2"]
+
 Forward = Callable[[PixelArray], FeatureArray]
 """From uint8 (BATCH, S, S, 3) to float32 (BATCH, D)."""
 
@@ -35,6 +37,7 @@ class FrozenTrunk:
         weights_sha256: hash of the weights that `network` returns; part of what names the features.
         network: loads the network, once; called only when something has to be computed.
         state: its weights up to the tap, in the safetensors format.
+        pool: "l2" where its max pooling is replaced by the root of the sum of squares.
     """
 
     spec: BackboneSpec
@@ -42,6 +45,7 @@ class FrozenTrunk:
     weights_sha256: str
     network: Callable[[], Network]
     state: Callable[[], bytes]
+    pool: Pool = "max"
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -51,6 +55,7 @@ class FrozenTrunk:
             "weights": self.weights_sha256,
             "tap": self.tap.name,
             "pooling": self.tap.pooling,
+            "pool": self.pool,
             "engine": ENGINE,
             "precision": PRECISION,
         }
@@ -75,10 +80,10 @@ class FrozenTrunk:
         return forward
 
 
-def trunk_from_weights(spec: BackboneSpec, located: LocatedWeights) -> FrozenTrunk:
+def trunk_from_weights(spec: BackboneSpec, located: LocatedWeights, *, pool: Pool = "max") -> FrozenTrunk:
     """Returns the trunk with weights that lie on this machine; what a bundle needs of them is kept in the cache."""
     tap = spec.default_tap
-    network = once(lambda: load(spec, located))
+    network = once(lambda: _pooled(load(spec, located), pool))
     facts = {"trunk": spec.name, "weights": located.sha256, "tap": tap.name}
     space = cache.space_key(facts)
 
@@ -89,18 +94,26 @@ def trunk_from_weights(spec: BackboneSpec, located: LocatedWeights) -> FrozenTru
             cache.keep(space, data, facts=facts)
         return data
 
-    return FrozenTrunk(spec, tap, located.sha256, network, state)
+    return FrozenTrunk(spec, tap, located.sha256, network, state, pool)
 
 
-def trunk_from_state(spec: BackboneSpec, tap: Tap, state: bytes, *, sha256: str) -> FrozenTrunk:
-    """Returns the trunk with weights that a bundle brought along, in the safetensors format."""
+def trunk_from_state(spec: BackboneSpec, tap: Tap, state: bytes, *, sha256: str, pool: Pool = "max") -> FrozenTrunk:
+    """Returns the trunk with weights of its own (a bundle's, or just trained), in the safetensors format."""
 
     def network() -> Network:
         import safetensors.torch
 
-        return from_state(spec, safetensors.torch.load(state))
+        return _pooled(from_state(spec, safetensors.torch.load(state)), pool)
 
-    return FrozenTrunk(spec, tap, sha256, once(network), lambda: state)
+    return FrozenTrunk(spec, tap, sha256, once(network), lambda: state, pool)
+
+
+def _pooled(network: Network, pool: Pool) -> Network:
+    if pool == "max":
+        return network
+    from handful.backbones.pooling import L2Pooled
+
+    return L2Pooled(network)
 
 
 def serialise(network: Network, tap: Tap) -> bytes:

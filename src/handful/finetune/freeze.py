@@ -6,19 +6,15 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from handful.backbones import Network, Tap, for_inference
-from handful.backbones.grouped import GroupedNetwork
-from handful.core.errors import ConfigError
+from handful.backbones.pooling import L2Pooled
 from handful.finetune.recipe import body_layer, count_frozen, groups_below
 from handful.finetune.stack import Stack
-
-if TYPE_CHECKING:
-    from handful.backbones.grouped import Body
 
 
 class Pooling(nn.Module):
@@ -183,32 +179,3 @@ def draw_weights(groups: Sequence[tuple[str, nn.Module]], *, init_scale: float, 
                         layer.bias.zero_()
                 elif isinstance(layer, nn.BatchNorm2d):
                     layer.reset_parameters()
-
-
-class L2Pooled(GroupedNetwork):
-    """A copy of a network whose max pooling is replaced by L2 pooling."""
-
-    def __init__(self, network: Network) -> None:
-        own = copy.deepcopy(network)
-        super().__init__(own.spec, cast("Body", own.body), len(own.groups()))
-        self._groups = own.groups()  # kept: some bodies make their groups anew at every call
-        if not sum(replace_pooling(group) for _, group in self._groups):
-            raise ConfigError(f"pool is 'l2', but {network.spec.title} has no max pooling. Use --pool max.")
-        self.eval()
-
-    def groups(self) -> list[tuple[str, nn.Module]]:
-        """Returns the layer groups from bottom to top."""
-        return list(self._groups)
-
-
-def replace_pooling(group: nn.Module) -> int:
-    """Replaces the max pooling in a group by L2 pooling and returns how many there were."""
-    n_replaced = 0
-    for parent in list(group.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, nn.MaxPool2d):
-                if child.padding != 0 or child.dilation != 1:
-                    raise ValueError(f"{child} has padding or dilation, which L2 pooling does not know")
-                setattr(parent, name, nn.LPPool2d(2.0, child.kernel_size, child.stride, child.ceil_mode))
-                n_replaced += 1
-    return n_replaced

@@ -9,12 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from handful.core.records import FeatureArray, FittedHead, FloatArray, Head, IntArray, Resolved
+from handful.core.records import FeatureArray, FittedHead, FloatArray, Head, IntArray, Resolved, StackedHead
 from handful.heads.kernel import fit_kernel, kernel_scores
 from handful.heads.logistic import fit_logistic
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.ridge import fit_ridge
 from handful.heads.spectrum import decompose
+from handful.heads.stacked import stacked_scores
 
 LOGISTIC_LIMIT = 2e8
 """Rows times features times classes up to which `auto` fits a logistic head too (about 20 s on two cores)."""
@@ -71,7 +72,8 @@ def average_heads(
     """
     held_out = (np.log(first.held_out_proba.clip(1e-300)) + np.log(second.held_out_proba.clip(1e-300))) / 2.0
     temperature, loss = choose_temperature(held_out, labels)
-    halves = [(head.layer, 0.5 / head.layer.temperature) for head in (first, second)]
+    layers = [head.layer for head in (first, second) if isinstance(head.layer, Head)]
+    halves = [(layer, 0.5 / layer.temperature) for layer in layers]
     kernels = [
         replace(layer.kernel, weight=share * layer.kernel.weight) for layer, share in halves if layer.kernel is not None
     ]
@@ -91,9 +93,11 @@ def average_heads(
     )
 
 
-def predict_proba(head: Head, features: FeatureArray) -> FloatArray:
+def predict_proba(head: Head | StackedHead, features: FeatureArray) -> FloatArray:
     """Returns float64 (N, C), rows sum to 1, for features float32 (N, V, D): views are averaged before the head."""
     rows = features.astype(np.float64).mean(axis=1)
+    if isinstance(head, StackedHead):
+        return softmax(stacked_scores(head, rows), temperature=head.temperature)
     scores = rows @ head.weight + head.bias
     if head.kernel is not None:
         scores += kernel_scores(head.kernel, rows)

@@ -3,16 +3,20 @@
 from handful.transfer.choose import choose, decide
 from handful.transfer.model import Member, Model, classify
 from handful.transfer.plan import choose_backbones
-from handful.transfer.probe import Trained, locate_weights, train_probe
+from handful.transfer.probe import Trained, locate_weights
+from handful.transfer.way import Way, check_ways, choose_way, train_way
 
 __all__ = [
     "Member",
     "Model",
     "Trained",
+    "Way",
+    "check_ways",
     "choose",
     "choose_backbones",
+    "choose_way",
     "classify",
     "decide",
     "locate_weights",
-    "train_probe",
+    "train_way",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from handful.core.config import ReadingConfig
 from handful.core.progress import Progress
-from handful.core.records import FloatArray, Head, ImageTable, Picture
+from handful.core.records import FloatArray, Head, ImageTable, Picture, StackedHead
 from handful.features import FrozenTrunk, Preprocessing, View, extract
 from handful.heads import predict_proba
 
@@ -28,7 +28,7 @@ class Member:
     trunk: FrozenTrunk
     preprocessing: Preprocessing
     views: tuple[View, ...]
-    head: Head
+    head: Head | StackedHead
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from handful.backbones import BackboneSpec, LocatedWeights, locate
 from handful.core.config import TrainConfig
 from handful.core.progress import Progress
-from handful.core.records import FittedHead, FloatArray, ImageTable, Picture, Resolved, Split, WeightsUsed
-from handful.features import FrozenTrunk, Preprocessing, extract, trunk_from_weights
+from handful.core.records import FittedHead, FloatArray, ImageTable, IntArray, Picture, Resolved, Split, WeightsUsed
+from handful.core.training import Training
+from handful.features import FrozenTrunk, Pool, Preprocessing, extract, trunk_from_weights
 from handful.heads import fit_head
 from handful.split import units
 from handful.transfer.model import Member, Model
@@ -29,17 +32,21 @@ class Trained:
     Attributes:
         model: the classifier.
         heads: one per member: how its output layer was chosen.
-        held_out_proba: float64 (N_train, C), rows sum to 1, in the order of `Split.train`: the average of the members'
-            probabilities, each from a model that did not see the picture.
+        held_out: int64 (M,), indices of the pictures that the members' choices were judged on.
+        held_out_proba: float64 (M, C), rows sum to 1: the average of the members' probabilities for these pictures,
+            each from a model that did not see the picture.
         options: the options of the features and heads rooms, resolved.
         weights: one per member.
+        training: how layers were trained by gradient descent, one per member; empty where none were.
     """
 
     model: Model
     heads: tuple[FittedHead, ...]
+    held_out: IntArray
     held_out_proba: FloatArray
     options: dict[str, Resolved]
     weights: tuple[WeightsUsed, ...]
+    training: tuple[Training, ...] = ()
 
 
 def locate_weights(config: TrainConfig) -> tuple[tuple[BackboneSpec, LocatedWeights], ...]:
@@ -74,7 +81,8 @@ def train_probe(
         progress: told about the work.
     """
     probe = _Probe(table, split, config, threads, progress)
-    fitted = [probe.fit(trunk_from_weights(spec, located)) for spec, located in backbones]
+    pool = cast(Pool, config.finetune.pool)
+    fitted = [probe.fit(trunk_from_weights(spec, located, pool=pool)) for spec, located in backbones]
     options = {"backbone": choose_backbones(config.features)[1]}
     options |= _joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
     heads = tuple(head for _, head, _ in fitted)
@@ -83,13 +91,16 @@ def train_probe(
     return Trained(
         model=Model(table.classes, members, table.full_scale, config.reading),
         heads=heads,
+        held_out=split.train,
         held_out_proba=held_out,
         options=options,
-        weights=tuple(
-            WeightsUsed(spec.name, located.path.name, located.sha256, located.origin, spec.licence)
-            for spec, located in backbones
-        ),
+        weights=tuple(weights_used(spec, located) for spec, located in backbones),
     )
+
+
+def weights_used(spec: BackboneSpec, located: LocatedWeights) -> WeightsUsed:
+    """Returns which file a network's weights came from."""
+    return WeightsUsed(spec.name, located.path.name, located.sha256, located.origin, spec.licence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +119,15 @@ class _Probe:
             self.config.features,
             trunk.spec,
             self.table.pictures,
-            held_out_loss=lambda preprocessing: self.held_out_loss(trunk, preprocessing),
+            held_out_loss=partial(
+                probe_loss,
+                trunk,
+                table=self.table,
+                split=self.split,
+                seed=self.config.run.seed,
+                threads=self.threads,
+                progress=self.progress,
+            ),
         )
         train = [self.table.pictures[index] for index in self.split.train]
         features = extract(
@@ -132,29 +151,38 @@ class _Probe:
         )
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, {**plan.options, "head": kind}
 
-    def held_out_loss(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> float:
-        """Returns the held-out log loss of a ridge head on some training pictures, drawn by the seed."""
-        rng = np.random.default_rng(self.config.run.seed)
-        chosen = np.sort(rng.permutation(self.split.train)[:TRIAL_PICTURES])
-        pictures: list[Picture] = [self.table.pictures[index] for index in chosen]
-        features = extract(
-            trunk,
-            self.table,
-            pictures,
-            preprocessing=preprocessing,
-            views=("plain",),
-            threads=self.threads,
-            progress=self.progress,
-        ).values
-        head, _ = fit_head(
-            features[:, 0],
-            self.table.labels[chosen],
-            kind="ridge",
-            n_classes=len(self.table.classes),
-            units=units(pictures),
-            seed=self.config.run.seed,
-        )
-        return head.held_out_loss
+
+def probe_loss(
+    trunk: FrozenTrunk,
+    preprocessing: Preprocessing,
+    *,
+    table: ImageTable,
+    split: Split,
+    seed: int,
+    threads: int,
+    progress: Progress,
+) -> float:
+    """Returns the held-out log loss of a ridge head on some training pictures, drawn by the seed."""
+    chosen = np.sort(np.random.default_rng(seed).permutation(split.train)[:TRIAL_PICTURES])
+    pictures: list[Picture] = [table.pictures[index] for index in chosen]
+    features = extract(
+        trunk,
+        table,
+        pictures,
+        preprocessing=preprocessing,
+        views=("plain",),
+        threads=threads,
+        progress=progress,
+    ).values
+    head, _ = fit_head(
+        features[:, 0],
+        table.labels[chosen],
+        kind="ridge",
+        n_classes=len(table.classes),
+        units=units(pictures),
+        seed=seed,
+    )
+    return head.held_out_loss
 
 
 def _joined(options: dict[str, dict[str, Resolved]]) -> dict[str, Resolved]:

@@ -1,0 +1,251 @@
+"""New layers, and the network's upper ones, trained by gradient descent: the paper's three ways (section 3.3).
+
+Feature extraction with a stack of new layers freezes all n layer groups; "train some layers while freezing others"
+freezes the k lowest; "architecture only" draws every weight at random. What is frozen runs once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast
+
+from handful.backbones import BackboneSpec, LocatedWeights, load
+from handful.core.config import HEADS, FinetuneConfig, TrainConfig
+from handful.core.errors import TrainingError
+from handful.core.files import sha256_bytes
+from handful.core.progress import Progress
+from handful.core.records import (
+    FittedHead,
+    ImageTable,
+    IntArray,
+    Nonlinearity,
+    Picture,
+    Resolved,
+    Split,
+    StackedHead,
+)
+from handful.core.training import Training
+from handful.features import Pool, Preprocessing, extract, serialise, trunk_from_state, trunk_from_weights
+from handful.finetune import check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
+from handful.heads import choose_temperature, softmax, stacked_scores
+from handful.split import folds, units
+from handful.transfer.model import Member, Model
+from handful.transfer.plan import choose_backbones, plan_features
+from handful.transfer.probe import Trained, probe_loss, weights_used
+
+if TYPE_CHECKING:
+    from handful.finetune.batches import Batches
+    from handful.finetune.freeze import Cut
+    from handful.finetune.pictures import Augmentation
+
+N_PARTS = 5
+"""One part of five of the training pictures validates, where the user gave no validation part."""
+
+
+def trains_layers(config: TrainConfig) -> bool:
+    """Returns whether layers are trained by gradient descent, rather than one output layer solved for."""
+    return config.transfer.strategy != "features" or config.heads.head not in HEADS
+
+
+def check_layers(config: TrainConfig, spec: BackboneSpec, *, n_classes: int) -> None:
+    """Checks everything about the training of layers that can be known before it starts.
+
+    Raises:
+        ConfigError: every fault, one per line.
+    """
+    check_recipe(
+        config.finetune,
+        head=config.heads.head,
+        freeze=config.transfer.freeze,
+        groups=groups_below(spec.default_tap, spec.groups),
+        n_classes=n_classes,
+    )
+
+
+def train_layers(
+    table: ImageTable,
+    split: Split,
+    config: TrainConfig,
+    *,
+    backbone: tuple[BackboneSpec, LocatedWeights],
+    threads: int,
+    progress: Progress,
+) -> Trained:
+    """Returns a classifier whose new layers, and perhaps the network's upper ones, were trained by gradient descent.
+
+    The best weights are those of the lowest validation loss; the test part is not read here.
+
+    Args:
+        table: the data set.
+        split: its parts.
+        config: the options, the strategy resolved.
+        backbone: the network and where its weights are.
+        threads: resolved.
+        progress: told about the work.
+
+    Raises:
+        ConfigError: options that cannot work for this network and these classes.
+        TrainingError: the loss was no longer a number.
+    """
+    spec, located = backbone
+    check_layers(config, spec, n_classes=len(table.classes))
+    work = _Work(table, split, config, spec, located, threads, progress)
+    frozen = work.frozen()
+    rows, validation = work.parts()
+    preprocessing, shown = work.shown()
+    recipe, recipe_options = resolve(config.finetune)
+    cut, training, layer = work.trained(int(frozen.value), recipe, preprocessing, rows=rows, validation=validation)
+
+    state = serialise(cut.network, cut.tap)
+    pool = cast(Pool, recipe.pool)
+    trunk = trunk_from_state(spec, cut.tap, state, sha256=sha256_bytes(state), pool=pool)
+    held_out = [table.pictures[index] for index in validation]
+    features = extract(
+        trunk,
+        table,
+        held_out,
+        preprocessing=preprocessing,
+        views=("plain",),
+        threads=threads,
+        progress=progress,
+        use_cache=False,
+    ).values
+    scores = stacked_scores(layer, features[:, 0])
+    temperature, loss = choose_temperature(scores, table.labels[validation])
+    layer = replace(layer, temperature=temperature)
+    proba = softmax(scores, temperature=temperature)
+    head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, loss)
+    text = config.heads.head if config.heads.head not in HEADS else "C"
+    return Trained(
+        model=Model(
+            table.classes, (Member(trunk, preprocessing, ("plain",), layer),), table.full_scale, config.reading
+        ),
+        heads=(head,),
+        held_out=validation,
+        held_out_proba=proba,
+        options={
+            "backbone": choose_backbones(config.features)[1],
+            **shown,
+            **recipe_options,
+            "freeze": frozen,
+            "head": Resolved(text, "new layers trained by gradient descent; C is the number of classes"),
+        },
+        weights=(weights_used(spec, located),),
+        training=(training,),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the steps of a training share."""
+
+    table: ImageTable
+    split: Split
+    config: TrainConfig
+    spec: BackboneSpec
+    located: LocatedWeights
+    threads: int
+    progress: Progress
+
+    def frozen(self) -> Resolved:
+        """Returns k, the number of lowest layer groups that stay fixed, with the reason."""
+        names = groups_below(self.spec.default_tap, self.spec.groups)
+        strategy, given = self.config.transfer.strategy, self.config.transfer.freeze
+        if strategy == "features":
+            return Resolved(len(names), f"strategy features: all {len(names)} layer groups stay fixed")
+        if strategy in ("full", "scratch"):
+            return Resolved(0, f"strategy {strategy}: all {len(names)} layer groups are trained")
+        if given:
+            return Resolved(count_frozen(given, names), f"of {len(names)} layer groups; chosen by the user")
+        return Resolved(len(names) // 2, f"half of {len(names)} layer groups; `handful advise` measures what suits")
+
+    def parts(self) -> tuple[IntArray, IntArray]:
+        """Returns the pictures to train with and those to validate with: the user's parts, or one of five drawn."""
+        if len(self.split.validation):
+            return self.split.train, self.split.validation
+        pictures = [self.table.pictures[index] for index in self.split.train]
+        labels = self.table.labels[self.split.train]
+        fold_of = folds(labels, units(pictures), n_folds=N_PARTS, seed=self.config.run.seed)
+        return self.split.train[fold_of != 0], self.split.train[fold_of == 0]
+
+    def shown(self) -> tuple[Preprocessing, dict[str, Resolved]]:
+        """Returns how pictures become squares; choices left open are made with a probe on frozen features."""
+        loss = partial(
+            probe_loss,
+            trunk_from_weights(self.spec, self.located),
+            table=self.table,
+            split=self.split,
+            seed=self.config.run.seed,
+            threads=self.threads,
+            progress=self.progress,
+        )
+        config = replace(self.config.features, views="plain")
+        plan = plan_features(config, self.spec, self.table.pictures, held_out_loss=loss)
+        views = Resolved("plain", "training changes the pictures itself; the model answers for each as it is")
+        return plan.preprocessing, {**plan.options, "views": views}
+
+    def trained(
+        self,
+        frozen: int,
+        recipe: FinetuneConfig,
+        preprocessing: Preprocessing,
+        *,
+        rows: IntArray,
+        validation: IntArray,
+    ) -> tuple[Cut, Training, StackedHead]:
+        """Returns the trained network, how its training went, and the new layers."""
+        from handful.finetune.freeze import draw_weights, split_network
+        from handful.finetune.loop import fit
+        from handful.finetune.stack import build_head, head_arrays
+
+        seed = self.config.run.seed
+        text = self.config.heads.head if self.config.heads.head not in HEADS else "C"
+        pool = cast(Literal["max", "l2"], recipe.pool)
+        cut = split_network(load(self.spec, self.located), frozen, pool=pool)
+        if self.config.transfer.strategy == "scratch":
+            draw_weights(cut.upper, init_scale=recipe.init_scale, seed=seed)
+        stack = build_head(
+            parse_head(text, len(self.table.classes)),
+            cut.tap.n_features,
+            nonlinearity=cast(Nonlinearity, recipe.nonlinearity),
+            init_scale=recipe.init_scale,
+            seed=seed,
+        )
+        model = cut.with_head(stack)
+        training = fit(
+            model,
+            self.batches(cut, recipe, preprocessing, rows, changed=True),
+            self.batches(cut, recipe, preprocessing, validation, changed=False),
+            recipe,
+            seed=seed,
+            precision=training_precision() if cut.upper else "float32",
+            progress=self.progress,
+        )
+        if training.failed_at is not None:
+            raise TrainingError(
+                f"training failed at update {training.failed_at}: the loss was no longer a number. "
+                f"The rate was {recipe.lr:g}; try a smaller one, for instance --lr {(recipe.lr or 1.0) / 10:g}."
+            )
+        return cut, training, head_arrays(stack)
+
+    def batches(
+        self, cut: Cut, recipe: FinetuneConfig, preprocessing: Preprocessing, rows: IntArray, *, changed: bool
+    ) -> Batches:
+        """Returns the quick way to the pictures where lower layers are frozen, the slow one where none are."""
+        from handful.finetune.activations import activations_at
+        from handful.finetune.batches import ActivationBatches, PictureBatches
+        from handful.finetune.pictures import Shown
+
+        pictures: list[Picture] = [self.table.pictures[index] for index in rows]
+        augmentation = cast("Augmentation", recipe.augmentation) if changed else "none"
+        shown = Shown(
+            self.table, pictures, preprocessing, augmentation, seed=self.config.run.seed, threads=self.threads
+        )
+        targets = self.table.labels[rows]
+        if not len(cut.lower.layers):
+            return PictureBatches(cut.lower, shown, targets, recipe.batch)
+        n_views = recipe.augmented_views if augmentation != "none" else 1
+        precision = training_precision() if cut.upper else "float32"
+        values = activations_at(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
+        return ActivationBatches(values, targets, recipe.batch)

@@ -1,0 +1,80 @@
+"""Which of the paper's ways is taken, and taking it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handful.backbones import BackboneSpec, LocatedWeights
+from handful.core.advice import Decision
+from handful.core.config import TrainConfig, option_fields
+from handful.core.errors import ConfigError
+from handful.core.progress import Progress
+from handful.core.records import ImageTable, Resolved, Split
+from handful.transfer.choose import decide
+from handful.transfer.layers import train_layers, trains_layers
+from handful.transfer.probe import Trained, train_probe
+
+PROBE = Resolved(
+    "features",
+    "a frozen network with a new output layer: the default run is small and fixed, and on few pictures this way of the "
+    "paper's three is the quickest and the hardest to overfit",
+)
+
+Backbones = Sequence[tuple[BackboneSpec, LocatedWeights]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way of transfer.
+
+    Attributes:
+        config: the options with the way's own filled in; its strategy is no longer "auto".
+        strategy: the way and the reason for it.
+        decision: what was measured, where the way was left open.
+    """
+
+    config: TrainConfig
+    strategy: Resolved
+    decision: Decision | None = None
+
+
+def check_ways(config: TrainConfig, backbones: Backbones) -> None:
+    """Raises ConfigError for options that cannot go together, before any picture is read."""
+    if len(backbones) > 1 and (config.transfer.strategy == "auto" or trains_layers(config)):
+        raise ConfigError(
+            f"backbone is {config.features.backbone!r}, strategy is {config.transfer.strategy!r} and head is "
+            f"{config.heads.head!r}: layers are trained for one network at a time. Name one network, or take "
+            "--strategy features with a head that is solved for."
+        )
+
+
+def choose_way(
+    table: ImageTable, split: Split, config: TrainConfig, *, backbones: Backbones, threads: int, progress: Progress
+) -> Way:
+    """Returns the way that the user chose, or, for "auto", the one that the training pictures speak for.
+
+    Options that the user set by hand stay as they are.
+    """
+    strategy = config.transfer.strategy
+    if strategy != "auto":
+        is_default = strategy == "features" and not trains_layers(config)
+        return Way(config, PROBE if is_default else Resolved(strategy, "chosen by the user"))
+    specs = [spec for spec, _ in backbones]
+    decision = decide(table, split, config, specs=specs, threads=threads, progress=progress)
+    flat = {name: value for room in config.to_dict().values() for name, value in room.items()}
+    fields = option_fields()
+    still_open = {name for name, value in flat.items() if value == fields[name][1].default} | {"strategy"}
+    plan = {name: value for name, value in decision.plan.options.items() if name in still_open}
+    planned = TrainConfig.of({**flat, **plan})
+    return Way(planned, Resolved(planned.transfer.strategy, decision.reasons["strategy"]), decision)
+
+
+def train_way(
+    table: ImageTable, split: Split, config: TrainConfig, *, backbones: Backbones, threads: int, progress: Progress
+) -> Trained:
+    """Returns what the way makes: a solved output layer, or trained layers; see `train_probe` and `train_layers`."""
+    if not trains_layers(config):
+        return train_probe(table, split, config, backbones=backbones, threads=threads, progress=progress)
+    (backbone,) = backbones
+    return train_layers(table, split, config, backbone=backbone, threads=threads, progress=progress)

@@ -1,0 +1,127 @@
+"""The paper's three ways from outside, on the toy network."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from handful.core.config import option_fields
+
+QUICK = ("--backbone", "toy", "--epochs", "8", "--lr", "0.003", "--batch", "8")
+WAYS = [
+    ("--strategy", "features", "--head", "12-C"),
+    ("--strategy", "freeze", "--freeze", "1"),
+    ("--strategy", "freeze", "--freeze", "stem", "--head", "6d0.2-C", "--nonlinearity", "tanh"),
+    ("--strategy", "full"),
+    ("--strategy", "scratch"),
+    (
+        "--strategy",
+        "full",
+        "--optimizer",
+        "sgd",
+        "--momentum-form",
+        "paper",
+        "--schedule",
+        "paper",
+        "--l2-form",
+        "paper",
+    ),
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+def test_every_way_trains_and_its_model_answers_as_it_was_measured(command, photos, tmp_path, way):
+    code, out, err = command("train", photos, *QUICK, *way, "--out", "run", "--json")
+    result = json.loads(out)
+    assert code == 0, err
+    assert result["strategy"]["value"] == way[1]
+    with (tmp_path / "run" / "predictions.csv").open(newline="") as stream:
+        written = {row["path"]: row for row in csv.DictReader(stream)}
+    answers = json.loads(command("predict", "run", *[photos / path for path in written], "--json")[1])
+    for answer, row in zip(answers["predictions"], written.values(), strict=True):
+        expected = [float(row[f"p_{name}"]) for name in answers["classes"]]
+        np.testing.assert_allclose(answer["proba"], expected, atol=1e-5)
+    options = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert options.keys() >= option_fields().keys()
+    assert [name for name, option in options.items() if option["value"] == "auto"] == []
+
+
+def test_trained_layers_learn_what_can_be_learned(command, photos):
+    options = (
+        "--backbone",
+        "toy",
+        "--strategy",
+        "full",
+        "--epochs",
+        "60",
+        "--lr",
+        "0.003",
+        "--batch",
+        "8",
+        "--patience",
+        "60",
+    )
+    result = json.loads(command("train", photos, *options, "--json")[1])
+    assert result["accuracy"] > result["majority_baseline"] + 0.2
+
+
+def test_the_same_training_twice_gives_the_same_figures(command, photos):
+    results = [json.loads(command("train", photos, *QUICK, "--strategy", "full", "--json")[1]) for _ in range(2)]
+    assert results[0]["log_loss"] == results[1]["log_loss"]
+    assert results[0]["held_out"] == results[1]["held_out"]
+
+
+def test_auto_takes_a_measured_way_and_says_why(command, photos):
+    code, out, err = command("train", photos, *QUICK, "--strategy", "auto", "--json")
+    result = json.loads(out)
+    assert code == 0, err
+    assert result["strategy"]["value"] in ("features", "freeze", "full", "scratch")
+    assert result["strategy"]["reason"] != "chosen by the user"
+
+
+def test_a_training_that_diverges_is_exit_code_3_with_the_step(command, photos, tmp_path):
+    code, _, err = command(
+        "train",
+        photos,
+        "--backbone",
+        "toy",
+        "--strategy",
+        "full",
+        "--optimizer",
+        "sgd",
+        "--lr",
+        "1000",
+        "--epochs",
+        "30",
+    )
+    assert code == 3
+    assert "failed at update" in err
+    assert "--lr 100" in err
+    assert not list(tmp_path.glob("*run*"))
+
+
+def test_every_fault_of_a_recipe_is_listed_at_once(command, photos):
+    code, _, err = command(
+        "train", photos, "--backbone", "toy", "--strategy", "freeze", "--freeze", "9", "--head", "75-7",
+        "--weight-factor", "hed=10",
+    )  # fmt: skip
+    assert code == 2
+    assert "freeze is 9" in err
+    assert "75-7" in err
+    assert "'hed'" in err
+
+
+def test_layers_are_trained_for_one_network_at_a_time(command, photos):
+    code, _, err = command("train", photos, "--backbone", "toy+lite0", "--strategy", "full")
+    assert code == 2
+    assert "one network at a time" in err
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan"])
+def test_a_rate_that_cannot_work_is_refused(command, photos, rate):
+    code, _, err = command("train", photos, "--backbone", "toy", "--strategy", "full", "--lr", rate)
+    assert code == 2
+    assert "lr is" in err
