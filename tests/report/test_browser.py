@@ -1,11 +1,13 @@
 """The page in a real browser, where one is installed."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
 from handful.report.page import render_page
+from tests.report.trained import decision, training, with_training
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -66,3 +68,20 @@ def test_a_class_called_script_runs_nothing(browser, make_run, tmp_path):
     assert page.title() != "run"
     assert said == []
     page.close()
+
+
+def test_curves_and_map_fit_at_every_width(browser, make_run, tmp_path):
+    run = with_training(make_run(n_test=8), training(), training(per_epoch=300, turn=1))
+    path = written(dataclasses.replace(run, decision=decision(divergence=0.18, spread=2.0)), tmp_path)
+    for width in (360, 390, 1280):
+        page, said, _ = visit(browser, path, width=width)
+        assert said == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        cut_off = page.evaluate(
+            """[...document.querySelectorAll("#why text, #learned text")].filter(text => {
+                const box = text.getBoundingClientRect();
+                return box.left < 0 || box.right > document.documentElement.clientWidth;
+            }).length"""
+        )
+        assert cut_off == 0
+        page.close()

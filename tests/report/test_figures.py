@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from handful.evaluate import evaluate
-from handful.report.figures import draw_confusion, figures
+from handful.report.figures import BLUE, ORANGE, draw_confusion, draw_trainings, figures
+from handful.report.learning import learnings
+from tests.report.trained import training, with_training
 
 
 def words_of(svg: bytes) -> list[str]:
@@ -45,3 +47,24 @@ def test_names_and_numbers_are_text_and_never_formulas_or_markup(make_run):
     assert set(names) <= words
     assert {str(count) for count in run.evaluation.confusion.ravel() if count} <= words
     assert "reliability.png" not in drawn  # 8 pictures are too few
+
+
+def test_a_training_is_drawn_with_its_marks(make_run):
+    run = with_training(make_run(n_test=8), training())
+    drawn = figures(run)
+    assert {"training.png", "training.svg"} <= set(drawn)
+    assert not [name for name in drawn if name.startswith("penalty")]
+    words = words_of(drawn["training.svg"])
+    assert words.count("overfitting begins") == words.count("weights kept: update 85") == 2
+    assert {"loss", "accuracy", "validation", "training, mean of an epoch"} <= set(words)
+
+
+def test_several_trainings_have_a_row_each_in_the_same_colours(make_run):
+    made = (training(validated=False, overfits=False), training(overfits=False))
+    figure = draw_trainings(learnings(with_training(make_run(n_test=8), *made)))
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        f"{name}, efficientnet-lite{index}" for index in (0, 1) for name in ("loss", "accuracy")
+    ]
+    assert [line.get_color() for line in figure.axes[0].lines] == [ORANGE, ORANGE]
+    assert [line.get_color() for line in figure.axes[2].lines] == [ORANGE, ORANGE, BLUE, "black"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training, mean of an epoch", "validation"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from handful.core.records import Finding, Skipped
 from handful.report.page import render_page
+from tests.report.trained import decision, training, with_training
 
 SCRIPT = "<script>alert('cat')</script>"
 
@@ -12,7 +13,7 @@ SCRIPT = "<script>alert('cat')</script>"
 class Page(HTMLParser):
     """The words, tags and attributes of a page; and whether every tag is closed in order."""
 
-    VOID = frozenset({"meta", "link", "br", "wbr", "img", "rect", "line", "circle", "i"})
+    VOID = frozenset({"meta", "link", "br", "wbr", "img", "rect", "line", "circle", "i", "polyline"})
 
     def __init__(self, text):
         super().__init__()
@@ -153,3 +154,50 @@ def test_a_class_without_test_pictures_is_said(make_run):
 
 def test_pictures_make_up_most_of_the_page(make_run):
     assert len(render_page(make_run(n_test=500), folder=Path("run"))) < 100_000
+
+
+def test_a_training_has_a_section_with_its_curves(make_run):
+    page = page_of(with_training(make_run(n_test=8), training()))
+    assert "How it learned" in page.text
+    assert "Training stopped in epoch 12 of 20: no better validation loss in 7 checks." in page.text
+    assert "from there on the network only learned its own pictures by heart" in page.text
+    assert page.text.count("overfitting begins") == page.text.count("kept: update 85") == 2
+    curves = [value.split() for tag, name, value in page.attributes if (tag, name) == ("polyline", "points")]
+    assert [len(curve) for curve in curves] == [204, 204, 12] * 2
+    assert curves[2][-1] == "300.0,14.1"  # the highest loss, below the top by 190 * (1 - 1 / 1.08)
+    assert "new layers trained by gradient descent" in page.text
+    assert page.open == []
+
+
+def test_without_a_validation_part_none_is_drawn_or_spoken_of(make_run):
+    page = page_of(with_training(make_run(n_test=8), training(validated=False, overfits=False)))
+    section = page.text[page.text.index("Training stopped") : page.text.index("The data")]
+    assert "there was no validation part" in section
+    assert "training, mean of an epoch" in section
+    assert "turns away" not in section
+    assert "kept: update" not in section
+
+
+def test_a_decision_has_a_section_with_its_evidence(make_run):
+    decided = dataclasses.replace(decision(), command=f"handful train {SCRIPT}")
+    page = page_of(dataclasses.replace(make_run(n_test=8), decision=decided))
+    for expected in (
+        "This set of pictures is small and not like ImageNet : case 2 of four",
+        "features\N{RIGHT SINGLE QUOTATION MARK} was trained",
+        "solar cells",
+        "1,968",
+        "0.29 to 0.35",
+        "the 3 lowest of 9 layer groups stay",
+        "batch 32",
+        "--strategy full",
+        SCRIPT,
+    ):
+        assert expected in page.text
+    assert "script" not in page.tags
+    assert page.open == []
+
+
+def test_a_run_without_them_has_neither_section(make_run):
+    page = page_of(make_run(n_test=8))
+    ids = {value for _, name, value in page.attributes if name in ("id", "href")}
+    assert not ids & {"why", "learned", "#why", "#learned"}

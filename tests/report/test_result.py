@@ -3,10 +3,12 @@ import json
 
 import pytest
 
+from handful.cli.advise import advice_dict
 from handful.core.files import dump_json
 from handful.core.records import Resolved, Stage
 from handful.report import result_dict
-from handful.report.result import config_dict
+from handful.report.result import config_dict, decision_dict
+from tests.report.trained import decision, training, with_training
 
 KEYS = {
     "accuracy",
@@ -88,3 +90,37 @@ def test_the_configuration_gives_every_option_with_its_reason(make_run):
     assert config["fit"] == {"value": "crop", "reason": "the pictures are nearly square"}
     odd = dataclasses.replace(run, options={"weights": Resolved("bad\udcff", "chosen")})
     assert dump_json(config_dict(odd)).encode("utf-8")
+
+
+def test_a_training_is_told_in_figures(make_run):
+    assert result_dict(make_run())["training"] == []
+    result = result_dict(with_training(make_run(), training()))
+    assert result["training"] == [
+        {
+            "backbone": "efficientnet-lite0",
+            "epochs": 12,
+            "updates": 204,
+            "stopped": "no better validation loss in 7 checks",
+            "best_step": 85,
+            "overfits_from": 85,
+            "failed_at": None,
+            "seconds": 184.2,
+        }
+    ]
+    assert json.loads(dump_json(result)) == result
+
+
+def test_a_decision_is_told_with_its_evidence(make_run):
+    assert result_dict(make_run())["decision"] is None
+    decided = decision()
+    result = result_dict(dataclasses.replace(make_run(), decision=decided))
+    told = result["decision"]
+    assert (told["case"], told["n_per_class"], told["plan"]["strategy"]) == (2, 984.0, "freeze")
+    assert told["similarity_interval"] == list(decided.similarity.interval)
+    assert [piece["name"] for piece in told["evidence"]] == [piece.name for piece in decided.evidence]
+    assert json.loads(dump_json(result)) == result
+
+
+def test_a_decision_is_told_as_advise_tells_it(make_run):
+    advised = advice_dict(decision())
+    assert decision_dict(decision()) == {**advised, "similarity_interval": list(advised["similarity_interval"])}

@@ -5,6 +5,7 @@ import pytest
 from handful.core.errors import HandfulError
 from handful.report import result_dict, write_run
 from handful.report.result import config_dict
+from tests.report.trained import training, with_training
 
 
 def test_the_folder_holds_everything(make_run, tmp_path):
@@ -51,3 +52,9 @@ def test_result_json_is_there_only_when_all_else_is(make_run, tmp_path, monkeypa
 def test_hostile_names_do_not_stop_the_writing(make_run, tmp_path):
     write_run(make_run(classes=("bad\udcff", "$\\x", "=1+1", "\x1b[0m"), n_test=12), tmp_path / "run")
     assert "bad\\udcff" in (tmp_path / "run/predictions.csv").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_training_leaves_its_updates(make_run, tmp_path):
+    write_run(with_training(make_run(n_test=8), training(n_epochs=2)), tmp_path / "run")
+    assert len((tmp_path / "run/figures/training.csv").read_text("utf-8").splitlines()) == 1 + 2 * 17

@@ -5,6 +5,7 @@ import pytest
 
 from handful.core.records import Skipped
 from handful.report import summary
+from tests.report.trained import training, with_training
 
 
 def test_the_first_line_says_it_all(make_run):
@@ -34,3 +35,12 @@ def test_no_class_name_moves_the_cursor(make_run):
     text = summary(dataclasses.replace(run, table=table))
     assert "\x1b" not in text
     assert "'\\x1b[2J\\ncat'" in text
+
+
+def test_a_training_has_a_line(make_run):
+    lines = summary(with_training(make_run(), training())).splitlines()
+    assert "Trained 12 epochs in 3 min 4 s; stopped: no better validation loss in 7 checks." in lines
+    assert "2 classes, efficientnet-lite0, strategy freeze, 38 s." in lines
+    assert len(lines) <= 6
+    both = summary(with_training(make_run(), training(), training(n_epochs=1, stopped="all 1 epochs are done")))
+    assert "Trained 12 + 1 epochs in 6 min 8 s; stopped: no better" in both

@@ -20,7 +20,9 @@ from handful.report.tables import (
     reliability_csv,
     search_csv,
     skipped_csv,
+    training_csv,
 )
+from tests.report.trained import training, with_training
 
 FORMULA = '=HYPERLINK("http://example.com","x")'
 
@@ -85,3 +87,16 @@ def test_answers_for_new_pictures_are_protected_too():
     answers = [Prediction("-x.jpg", "cat", np.array([0.75, 0.25]))]
     rows = list(prediction_rows(answers, ("cat", "dog")))
     assert rows == [["path", "predicted", "confidence", "p_cat", "p_dog"], ["'-x.jpg", "cat", "0.75", "0.75", "0.25"]]
+
+
+def test_every_update_is_in_the_table_of_the_training(make_run):
+    made = training(n_epochs=2, per_epoch=3)
+    header, *rows = rows_of(training_csv(with_training(make_run(), made)))
+    assert header == ["backbone", "step", "epoch", "rate", "loss", "accuracy", "validation_loss", "validation_accuracy"]
+    assert [int(row[1]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [float(row[4]) for row in rows] == [each.loss for each in made.iterations]
+    assert [row[6] for row in rows] == ["", "", repr(made.iterations[2].validation_loss)] * 1 + [
+        "",
+        "",
+        repr(made.iterations[5].validation_loss),
+    ]

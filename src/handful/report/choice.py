@@ -65,7 +65,8 @@ class Choice:
         border: similarity at which the columns meet.
         size: in [0, 1], how large the set is; the rows meet at 0.5.
         places: the known sets and the user's, the most similar first.
-        plan: the options of the plan, each with its reason.
+        plan: the options of the plan that have a reason.
+        customary: the others, by name.
         others: the alternatives.
     """
 
@@ -78,6 +79,7 @@ class Choice:
     size: float
     places: tuple[Place, ...]
     plan: dict[str, Resolved]
+    customary: dict[str, object]
     others: tuple[OtherWay, ...]
 
 
@@ -86,6 +88,7 @@ def choice(run: Run) -> Choice | None:
     decision = run.decision
     if decision is None:
         return None
+    planned = {name: value for name, value in decision.plan.options.items() if value != ""}
     return Choice(
         decision=decision,
         case=CASES[decision.case],
@@ -97,11 +100,8 @@ def choice(run: Run) -> Choice | None:
         border=SIMILAR,
         size=size_share(decision),
         places=_places(decision),
-        plan={
-            name: Resolved(value, decision.reasons.get(name, ""))
-            for name, value in decision.plan.options.items()
-            if value != ""
-        },
+        plan={name: Resolved(planned[name], reason) for name, reason in decision.reasons.items() if name in planned},
+        customary={name: value for name, value in planned.items() if name not in decision.reasons},
         others=tuple(
             OtherWay(WAYS[other.plan.strategy], _asked_for(other.plan), other.reason) for other in decision.alternatives
         ),

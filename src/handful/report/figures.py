@@ -138,13 +138,14 @@ def draw_trainings(given: tuple[Learning, ...]) -> Figure:
     """Returns the curves of every network, a row each: loss on the left, accuracy on the right."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 2.9 * len(given)), layout="tight")
+    figure = Figure(figsize=(7.2, 2.9 * len(given)), layout="constrained")
     rows = figure.subplots(len(given), 2, squeeze=False)
     for learning, row in zip(given, rows, strict=True):
         for panel, axes in zip(learning.panels, row, strict=True):
             draw_panel(axes, panel, learning)
             axes.set_ylabel(f"{panel.name}, {printable(learning.backbone)}" if len(given) > 1 else panel.name)
-        row[0].legend(frameon=False, fontsize=8, loc="best")
+    handles, labels = max((axes.get_legend_handles_labels() for axes in rows[:, 0]), key=lambda each: len(each[0]))
+    figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False, fontsize=8)
     return figure
 
 

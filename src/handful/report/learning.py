@@ -18,6 +18,9 @@ MOST_POINTS = 400
 HEADROOM = 1.08
 """How far an axis of losses reaches above the highest value that has to be seen."""
 
+SETTLED_FROM = 3
+"""Epochs from which on a training's losses of the first epoch may leave the axis."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -49,7 +52,8 @@ class Panel:
         mini_batches: of each mini-batch before its update.
         training: their mean over the last epoch, or over what there is of it.
         validation: of the validation part, where it was looked at.
-        axis: holds `training` after the first epoch, and `validation`; the first losses may leave it.
+        axis: holds `training` and `validation`; the losses of the first epoch may leave it, for they can
+            be many times the others.
     """
 
     name: str
@@ -182,8 +186,8 @@ def _panel(
     raw = _curve(steps, batches)
     training = Curve(raw.steps, tuple(running_mean(np.array(raw.values), per_epoch).tolist()))
     validation = _curve(steps, seen)
-    settled = training.values[per_epoch - 1 :] or training.values
-    shown = (*settled, *validation.values)
+    n_unsettled = per_epoch if name == "loss" and len(steps) >= SETTLED_FROM * per_epoch else 0
+    shown = (*training.values[n_unsettled:], *validation.values)
     axis = _loss_axis(shown) if name == "loss" else _accuracy_axis(shown)
     return Panel(name, thinned(raw), thinned(training), thinned(validation), axis)
 
