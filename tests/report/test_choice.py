@@ -49,7 +49,7 @@ def test_the_users_pictures_lie_among_the_known_sets(make_run):
 
 def test_the_plan_comes_with_its_reasons_and_nothing_is_lost(make_run):
     shown = choice_of(make_run())
-    planned = {name: option.value for name, option in shown.plan.items()} | shown.customary
+    planned = {name: option.value for name, option in shown.plan.items()} | shown.rest
     assert planned == shown.decision.plan.options
     assert all(option.reason for option in shown.plan.values())
     assert [other.options for other in shown.others] == ["--strategy features", "--strategy full"]

@@ -90,6 +90,13 @@ def test_axes_hold_the_curves_but_for_the_first_losses(make_run):
     assert accuracy.axis.high == 1.0
 
 
+def test_first_losses_that_hide_nothing_stay_on_the_axis(make_run):
+    made = training(n_epochs=10, per_epoch=20)
+    first = dataclasses.replace(made.iterations[0], loss=3.0)
+    loss, _ = learning_of(make_run, dataclasses.replace(made, iterations=(first, *made.iterations[1:]))).panels
+    assert loss.axis.high == pytest.approx(1.08 * 3.0)
+
+
 def test_what_was_kept_and_where_overfitting_begins(make_run):
     learning = learning_of(make_run, training(turn=5))
     assert (learning.kept, learning.overfits_from, learning.per_epoch) == (85, 85, 17)
@@ -105,8 +112,8 @@ def test_what_was_kept_and_where_overfitting_begins(make_run):
         ({"turn": 5, "overfits": False}, "The weights of update 85 were kept: the validation loss was lowest there."),
         (
             {"turn": 12, "overfits": False},
-            "The weights of update 204 were kept, the last: the validation loss was still falling, so more epochs may "
-            "help.",
+            "The weights of update 204 were kept, the last: the validation loss was lowest at the end, so more epochs "
+            "may help.",
         ),
         (
             {"validated": False, "overfits": False},

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from handful.core.records import Finding, Skipped
+from handful.report.learning import learnings
 from handful.report.page import render_page
 from tests.report.trained import decision, training, with_training
 
@@ -157,14 +158,16 @@ def test_pictures_make_up_most_of_the_page(make_run):
 
 
 def test_a_training_has_a_section_with_its_curves(make_run):
-    page = page_of(with_training(make_run(n_test=8), training()))
+    run = with_training(make_run(n_test=8), training())
+    page = page_of(run)
     assert "How it learned" in page.text
     assert "Training stopped in epoch 12 of 20: no better validation loss in 7 checks." in page.text
     assert "from there on the network only learned its own pictures by heart" in page.text
     assert page.text.count("overfitting begins") == page.text.count("kept: update 85") == 2
     curves = [value.split() for tag, name, value in page.attributes if (tag, name) == ("polyline", "points")]
     assert [len(curve) for curve in curves] == [204, 204, 12] * 2
-    assert curves[2][-1] == "300.0,14.1"  # the highest loss, below the top by 190 * (1 - 1 / 1.08)
+    loss = learnings(run)[0].panels[0]
+    assert curves[2][-1] == f"300.0,{190 * (1 - loss.validation.values[-1] / loss.axis.high):.1f}"
     assert "new layers trained by gradient descent" in page.text
     assert page.open == []
 

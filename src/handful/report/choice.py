@@ -66,7 +66,7 @@ class Choice:
         size: in [0, 1], how large the set is; the rows meet at 0.5.
         places: the known sets and the user's, the most similar first.
         plan: the options of the plan that have a reason.
-        customary: the others, by name.
+        rest: the others, by name.
         others: the alternatives.
     """
 
@@ -79,7 +79,7 @@ class Choice:
     size: float
     places: tuple[Place, ...]
     plan: dict[str, Resolved]
-    customary: dict[str, object]
+    rest: dict[str, object]
     others: tuple[OtherWay, ...]
 
 
@@ -101,7 +101,7 @@ def choice(run: Run) -> Choice | None:
         size=size_share(decision),
         places=_places(decision),
         plan={name: Resolved(planned[name], reason) for name, reason in decision.reasons.items() if name in planned},
-        customary={name: value for name, value in planned.items() if name not in decision.reasons},
+        rest={name: value for name, value in planned.items() if name not in decision.reasons},
         others=tuple(
             OtherWay(WAYS[other.plan.strategy], _asked_for(other.plan), other.reason) for other in decision.alternatives
         ),

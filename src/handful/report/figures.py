@@ -157,7 +157,14 @@ def draw_panel(axes: Axes, panel: Panel, learning: Learning) -> None:
     if validation.steps:
         dots = "o-" if len(validation.steps) <= MOST_DOTS else "-"
         axes.plot(
-            validation.steps, validation.values, dots, color=BLUE, markersize=3, linewidth=1.4, label="validation"
+            validation.steps,
+            validation.values,
+            dots,
+            color=BLUE,
+            markersize=3,
+            linewidth=1.4,
+            label="validation",
+            clip_on=False,
         )
     axes.set(xlim=(learning.axis.low, learning.axis.high), ylim=(panel.axis.low, panel.axis.high))
     axes.set_xlabel(f"update ({counted(learning.per_epoch, 'makes', 'make')} an epoch)")

@@ -18,8 +18,8 @@ MOST_POINTS = 400
 HEADROOM = 1.08
 """How far an axis of losses reaches above the highest value that has to be seen."""
 
-SETTLED_FROM = 3
-"""Epochs from which on a training's losses of the first epoch may leave the axis."""
+OUTLYING = 2.5
+"""Times the highest loss after the first epoch from which a loss in it may leave the axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +186,8 @@ def _panel(
     raw = _curve(steps, batches)
     training = Curve(raw.steps, tuple(running_mean(np.array(raw.values), per_epoch).tolist()))
     validation = _curve(steps, seen)
-    n_unsettled = per_epoch if name == "loss" and len(steps) >= SETTLED_FROM * per_epoch else 0
-    shown = (*training.values[n_unsettled:], *validation.values)
-    axis = _loss_axis(shown) if name == "loss" else _accuracy_axis(shown)
+    settled, whole = (*training.values[per_epoch:], *validation.values), (*training.values, *validation.values)
+    axis = _loss_axis(settled, whole) if name == "loss" else _accuracy_axis(whole)
     return Panel(name, thinned(raw), thinned(training), thinned(validation), axis)
 
 
@@ -203,8 +202,10 @@ def _updates_axis(last: int) -> Axis:
     return Axis(0.0, high, tuple(tick for tick in round_ticks(0, high) if tick == int(tick)))
 
 
-def _loss_axis(values: Sequence[float]) -> Axis:
-    high = HEADROOM * max((*values, 0.0)) or 1.0
+def _loss_axis(settled: Sequence[float], whole: Sequence[float]) -> Axis:
+    """Returns an axis for all losses, or for those after the first epoch where the others would hide them."""
+    highest, later = max((*whole, 0.0)), max((*settled, 0.0))
+    high = HEADROOM * (later if 0.0 < OUTLYING * later < highest else highest) or 1.0
     return Axis(0.0, high, round_ticks(0.0, high))
 
 
@@ -240,5 +241,5 @@ def _keeping(training: Training, checks: Sequence[int]) -> list[str]:
         there = "there" if training.overfits_from == training.best_step else f"update {training.overfits_from:,}"
         return [f"{kept}; from {there} on the network only learned its own pictures by heart."]
     if len(checks) > 1 and training.best_step == checks[-1]:
-        return [f"{kept}, the last: the validation loss was still falling, so more epochs may help."]
+        return [f"{kept}, the last: the validation loss was lowest at the end, so more epochs may help."]
     return [f"{kept}: the validation loss was lowest there."]
