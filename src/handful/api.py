@@ -196,7 +196,8 @@ def train(
             training=trained.training,
             decision=chosen.decision,
         )
-        write_run(run, staging, final=folder)
+        with watch.stage("Report", 1):
+            write_run(run, staging, final=folder)
     return Result(folder, run, Classifier(trained.model))
 
 

@@ -214,6 +214,11 @@ def test_a_fault_of_ours_is_exit_code_1_and_says_how_to_report_it(command, photo
     assert "handful --debug" in err
 
 
+def test_the_version_is_printed(command):
+    code, out, _ = command("--version")
+    assert (code, out.split()[0]) == (0, "handful")
+
+
 def test_help_names_every_command_and_option():
     runner = CliRunner()
     everything = runner.invoke(cli.app, ["--help"]).output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib.metadata import version as installed
 from types import FrameType
 from typing import Annotated
 
@@ -25,17 +26,21 @@ app = typer.Typer(
 )
 
 
+def print_version(wanted: bool) -> None:
+    """Prints the version and stops, where it is wanted."""
+    if wanted:
+        sys.stdout.write(f"handful {installed('handful')}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error arose.")] = False,
 ) -> None:
     """Options before the command."""
-    if version:
-        from importlib.metadata import version as installed
-
-        sys.stdout.write(f"handful {installed('handful')}\n")
-        raise typer.Exit
 
 
 app.command("train")(with_options(train.train))

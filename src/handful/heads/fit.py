@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from handful.core.progress import Progress, Silent
 from handful.core.records import FeatureArray, FittedHead, FloatArray, Head, IntArray, Resolved, StackedHead
 from handful.heads.kernel import fit_kernel, kernel_scores
 from handful.heads.logistic import fit_logistic
@@ -25,7 +26,14 @@ KERNEL_LIMIT = 5000
 
 
 def fit_head(
-    features: FeatureArray, labels: IntArray, *, kind: str, n_classes: int, units: IntArray, seed: int
+    features: FeatureArray,
+    labels: IntArray,
+    *,
+    kind: str,
+    n_classes: int,
+    units: IntArray,
+    seed: int,
+    progress: Progress | None = None,
 ) -> tuple[FittedHead, Resolved]:
     """Returns the head of the wanted kind, and for "auto" the one with the lowest held-out log loss, with the reason.
 
@@ -37,6 +45,7 @@ def fit_head(
         n_classes: C.
         units: int64 (N,): rows with equal numbers are held out together.
         seed: decides the folds.
+        progress: told about every head that "auto" tries.
     """
     spectrum = once(lambda: decompose(features))
     makers: dict[str, Callable[[], FittedHead]] = {
@@ -52,7 +61,12 @@ def fit_head(
         *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
         *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
     }
-    tried = [makers[name]() for name in makers if name not in too_large]
+    names = [name for name in makers if name not in too_large]
+    tried = []
+    with (progress or Silent()).stage("Output layers tried", len(names)) as advance:
+        for name in names:
+            tried.append(makers[name]())
+            advance(1)
     chosen, *others = sorted(tried, key=lambda head: head.held_out_loss)
     losses = ", ".join(f"{head.held_out_loss:.4f} for {head.kind}" for head in others)
     reason = f"held-out log loss {chosen.held_out_loss:.4f} on the training part" + (

@@ -148,6 +148,7 @@ class _Probe:
             n_classes=len(self.table.classes),
             units=np.repeat(units(train), n_rows),
             seed=self.config.run.seed,
+            progress=self.progress,
         )
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, {**plan.options, "head": kind}
 
