@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        photos = draw_folder(Path("photos"), classes=CLASSES, per_class=60, size=96)
+        photos = draw_folder(Path("photos"), classes=CLASSES, per_class=60, size=40)
         report = handful.train(photos).report.resolve()
         with sync_playwright() as playwright:
             path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
