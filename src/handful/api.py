@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 from handful import export
 from handful.core.advice import Decision
-from handful.core.config import TrainConfig, option_fields
+from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.files import free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
@@ -70,7 +71,7 @@ class Classifier:
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> Predictions:
-        """Returns the most probable class and all probabilities of each picture.
+        """Returns the most probable class and all probabilities of each picture, in the order given, each once.
 
         Args:
             pictures: a picture, a folder or an archive of pictures, or several of them.
@@ -151,7 +152,7 @@ def train(
     config = _one_config(config, options)
     watch, clock = progress or Silent(), _Clock()
     threads = count_threads(config.run.threads)
-    folder = Path(out) if out else free_name(Path("run"))
+    folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = locate_weights(config)
         check_ways(config, backbones)
@@ -172,7 +173,8 @@ def train(
         def _evaluated(proba: Any, indices: Any) -> Evaluation:
             return evaluate(proba, labels[indices], classes=table.classes, train_labels=labels[parts.train])
 
-        validation = measured(parts.validation)[1] if len(parts.validation) else None
+        independent = len(parts.validation) and not trained.training
+        validation = measured(parts.validation)[1] if independent else None
         with clock("test"):
             test_proba, evaluation = measured(parts.test)
         with clock("save the model"):
@@ -180,7 +182,15 @@ def train(
         run = Run(
             table=table,
             split=parts,
-            options={**_given(chosen.config), **trained.options, "strategy": chosen.strategy},
+            options={
+                **_given(chosen.config),
+                **trained.options,
+                **{
+                    name: Resolved(trained.options.get(name, planned).value, planned.reason)
+                    for name, planned in chosen.planned.items()
+                },
+                "strategy": chosen.strategy,
+            },
             strategy=chosen.strategy,
             weights=trained.weights,
             heads=trained.heads,
@@ -274,12 +284,11 @@ def _noted(table: ImageTable, note: str) -> ImageTable:
 
 
 def _given(config: TrainConfig) -> dict[str, Resolved]:
-    """Returns every option with its own value; those with `auto` are overwritten by what they were resolved to."""
+    """Returns every option with its own value; those left open are overwritten by what they were resolved to."""
     values = {name: value for room in config.to_dict().values() for name, value in room.items()}
     return {
-        name: Resolved(value, "default" if value == declared.default else "chosen by the user")
+        name: Resolved(value, "chosen by the user" if name in config.given else "default")
         for name, value in values.items()
-        for _, declared in [option_fields()[name]]
     }
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,8 +67,17 @@ def test_the_cache_variable_moves_every_cache(monkeypatch, tmp_path):
 def test_a_staged_folder_appears_only_when_all_is_well(tmp_path):
     with staged_folder(tmp_path / "run") as staging:
         (staging / "file").write_text("x")
-        assert not (tmp_path / "run").exists()
-    assert (tmp_path / "run" / "file").read_text() == "x"
+        assert not (tmp_path / "run" / "file").exists()
+        with pytest.raises(HandfulError, match="exists already"), staged_folder(tmp_path / "run"):
+            pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "file"]
+
+
+@pytest.mark.parametrize("name", [".", "", "/", "x" * 300])
+def test_what_cannot_be_a_new_folder_is_refused_before_any_work(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HandfulError, match="--out"), staged_folder(Path(name)):
+        pass
 
 
 def test_a_staged_folder_leaves_nothing_behind_when_something_fails(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from handful.core.config import option_fields
+from handful.testing.pictures import draw_folder
 
 QUICK = ("--backbone", "toy", "--epochs", "8", "--lr", "0.003", "--batch", "8")
 WAYS = [
@@ -125,3 +126,45 @@ def test_a_rate_that_cannot_work_is_refused(command, photos, rate):
     code, _, err = command("train", photos, "--backbone", "toy", "--strategy", "full", "--lr", rate)
     assert code == 2
     assert "lr is" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--epochs", "3"), "epochs would do nothing"),
+        (("--freeze", "2", "--lr", "0.1"), "freeze, lr would do nothing"),
+        (("--strategy", "full", "--head", "ridge"), "head is 'ridge', which is solved for on fixed features"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(command, photos, options, message):
+    code, _, err = command("train", photos, "--backbone", "toy", *options)
+    assert code == 2
+    assert message in err
+
+
+def test_auto_keeps_what_was_given_even_where_it_is_the_default(command, photos, tmp_path):
+    command(
+        "train", photos, "--backbone", "toy", "--strategy", "auto", "--epochs", "2", "--batch", "32", "--out", "run"
+    )
+    options = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert options["epochs"] == {"value": 2, "reason": "chosen by the user"}
+    assert options["batch"] == {"value": 32, "reason": "chosen by the user"}
+    assert "chosen by the user" not in options["freeze"]["reason"]
+
+
+def test_every_class_is_trained_however_the_groups_lie(command, tmp_path):
+    for name in ("circle", "square", "triangle"):
+        draw_folder(tmp_path / "few", classes=(name,), per_class=3, size=32, seed=len(name))
+    for seed in range(3):
+        code, _, err = command(
+            "train", "few", "--backbone", "toy", "--strategy", "full", "--epochs", "1", "--seed", seed
+        )
+        assert code == 0, err
+
+
+def test_pictures_of_one_group_cannot_be_held_out_and_this_is_said(command, tmp_path):
+    for part in ("train", "test"):
+        draw_folder(tmp_path / "grouped" / part, classes=("circle", "square"), per_class=4, size=32, seed=len(part))
+    code, _, err = command("train", "grouped", "--backbone", "toy", "--group-by", "^(train|test)")
+    assert code == 2
+    assert "of one group, so none can be held out" in err

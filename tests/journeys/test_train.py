@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 import handful
 from handful.cli import main as cli
 from handful.core.config import option_fields
+from handful.testing.pictures import draw_folder
 
 RESULT_KEYS = {
     "accuracy", "accuracy_interval", "balanced_accuracy", "macro_f1", "majority_baseline", "n_train", "n_test",
@@ -225,3 +227,49 @@ def test_help_names_every_command_and_option():
     assert all(name in everything for name in ("demo", "train", "predict", "check", "backbones", "report"))
     options = runner.invoke(cli.app, ["train", "--help"], env={"COLUMNS": "200"}).output
     assert all(name in options for name in ("--backbone", "--group-by", "--view-use", "--json", "--offline"))
+
+
+def test_what_was_found_in_the_data_is_printed(command, photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "mixed")
+    twin = tmp_path / "mixed" / "square" / "twin.png"
+    shutil.copy(next((tmp_path / "mixed" / "circle").iterdir()), twin)
+    code, out, _ = command("train", "mixed", "--backbone", "toy")
+    assert code == 0
+    assert "1 picture is in more than one class, pixel by pixel" in out
+    assert "mixed" in out or "square/twin.png" in out
+
+
+def test_a_group_pattern_that_matches_nothing_is_refused(command, photos):
+    code, _, err = command("train", photos, "--backbone", "toy", "--group-by", r"zebra(\d)")
+    assert code == 2
+    assert "matches none of the 48 paths" in err
+
+
+def test_answers_come_in_the_order_of_the_question(command, photos, tmp_path):
+    command("train", photos, "--backbone", "toy", "--out", "run")
+    wanted = [photos / "triangle" / "001.png", photos / "circle" / "000.png", photos / "square" / "002.png"]
+    answers = json.loads(command("predict", "run", *wanted, "--json")[1])["predictions"]
+    assert [answer["path"] for answer in answers] == [str(path) for path in wanted]
+
+
+def test_predict_refuses_to_overwrite_a_picture_and_says_when_nothing_was_read(command, photos, tmp_path):
+    command("train", photos, "--backbone", "toy", "--out", "run")
+    code, _, err = command("predict", "run", photos, "--csv", "up.png")
+    assert (code, "ends in .csv" in err) == (2, True)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    code, _, err = command("predict", "run", "broken.png")
+    assert (code, "none of the 1 files could be read" in err) == (2, True)
+
+
+def test_a_command_that_is_not_understood_is_one_object_too(command, photos):
+    code, out, _ = command("train", photos, "--sed", "3", "--json")
+    assert code == 2
+    assert json.loads(out)["exit_code"] == 2
+
+
+def test_a_class_with_a_comma_can_be_chosen(command, tmp_path):
+    draw_folder(tmp_path / "odd", classes=("circle", "square", "triangle"), per_class=6, size=32)
+    (tmp_path / "odd" / "circle").rename(tmp_path / "odd" / "a, b")
+    code, out, err = command("train", "odd", "--backbone", "toy", "--classes", '"a, b",square', "--json")
+    assert code == 0, err
+    assert json.loads(out)["classes"] == ["a, b", "square"]

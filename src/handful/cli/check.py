@@ -11,6 +11,9 @@ import typer
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
 
+MOST_LISTED = 20
+"""Skipped files that the terminal shows."""
+
 
 def check(
     photos: Annotated[Path, typer.Argument(help="A folder with one folder per class, a table, or an archive.")],
@@ -29,7 +32,9 @@ def check(
     width = max(len(name) for name in table.classes)
     lines = [f"{len(table.pictures)} pictures in {len(table.classes)} classes, {len(table.skipped)} skipped"]
     lines += [f"  {name:<{width}}  {counts[label]:>6}" for label, name in enumerate(table.classes)]
-    lines += [f"  skipped {skipped.path}: {skipped.reason}" for skipped in table.skipped]
+    lines += [f"  skipped {skipped.path}: {skipped.reason}" for skipped in table.skipped[:MOST_LISTED]]
+    if len(table.skipped) > MOST_LISTED:
+        lines.append(f"  ... and {len(table.skipped) - MOST_LISTED} more; --json lists all")
     if repeated:
         lines.append(
             f"  {repeated} pictures repeat the pixels of another; training keeps them on one side of the split"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -50,14 +50,19 @@ class Answer:
 
     def give(self, text: str, value: Any) -> None:
         """Prints the text, or the value as one line of JSON, on standard output."""
-        sys.stdout.write((dump_json(value) if self.as_json else text) + "\n")
+        _write(sys.stdout, dump_json(value) if self.as_json else text)
 
 
 def complain(message: str, *, exit_code: int, as_json: bool) -> None:
     """Prints one message on standard error; with --json also one object on standard output."""
-    sys.stderr.write(f"handful: {message}\n")
+    _write(sys.stderr, f"handful: {message}")
     if as_json:
-        sys.stdout.write(dump_json({"error": message, "exit_code": exit_code}) + "\n")
+        _write(sys.stdout, dump_json({"error": message, "exit_code": exit_code}))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Writes a line; what is no UTF-8 (bytes of odd file names) is written as an escape."""
+    stream.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
 class _Rate(ProgressColumn):

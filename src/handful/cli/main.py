@@ -15,7 +15,7 @@ from handful.cli.console import complain
 from handful.cli.options import with_options
 from handful.core.errors import HandfulError
 
-OUR_FAULT, INTERRUPTED, TERMINATED = 1, 130, 143
+OUR_FAULT, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 app = typer.Typer(
     name="handful",
@@ -67,6 +67,8 @@ def main() -> None:
     except SystemExit as stop:
         if stop.code in (INTERRUPTED, TERMINATED):
             complain("stopped; nothing half-written was left behind.", exit_code=stop.code, as_json=as_json)
+        elif stop.code == USAGE and as_json:
+            complain("the command was not understood; see above.", exit_code=USAGE, as_json=True)
         raise
     except Exception as error:
         if "--debug" in arguments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, Optional
@@ -12,16 +13,7 @@ from handful.core.config import Option, option_fields
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 
-KINDS: dict[str, Any] = {
-    "int": int,
-    "float": float,
-    "str": str,
-    "bool": bool,
-    "int | None": Optional[int],  # noqa: UP045 (typer reads this at run time)
-    "float | None": Optional[float],  # noqa: UP045
-    "str | None": Optional[str],  # noqa: UP045
-    "tuple[str, ...]": Optional[str],  # noqa: UP045
-}
+KINDS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "tuple[str, ...]": str}
 
 PANELS = {
     "reading": "Pictures",
@@ -63,11 +55,14 @@ def with_options(command: Callable[..., None], *, rooms: tuple[str, ...] = tuple
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=None if is_list(name) else declared.default,
+            default=None,
             annotation=Annotated[
-                KINDS[str(declared.type)],
+                Optional[KINDS[str(declared.type).removesuffix(" | None")]],  # noqa: UP045 (read at run time)
                 typer.Option(
-                    f"--{name.replace('_', '-')}", help=_help(declared.metadata["option"]), rich_help_panel=panels[name]
+                    f"--{name.replace('_', '-')}",
+                    help=_help(declared.metadata["option"]),
+                    rich_help_panel=panels[name],
+                    show_default=_shown(declared.default),
                 ),
             ],
         )
@@ -86,5 +81,12 @@ def _help(declared: Option) -> str:
     return declared.help + choices
 
 
+def _shown(default: Any) -> str | bool:
+    """Returns how the help shows a default; options that are not given stay out of the call."""
+    return False if default in (None, "", (), False) else str(default)
+
+
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    """Returns the words between commas; a word in double quotes may hold commas."""
+    (row,) = csv.reader([text], skipinitialspace=True)
+    return tuple(word.strip() for word in row if word.strip())

@@ -9,6 +9,7 @@ import typer
 
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
+from handful.core.errors import ConfigError, DataError
 
 
 def predict(
@@ -23,8 +24,15 @@ def predict(
     from handful.core.files import write_text
     from handful.report.tables import csv_text
 
+    if csv_file is not None and csv_file.suffix.lower() != ".csv":
+        raise ConfigError(
+            f"--csv is {str(csv_file)!r}; expected a file whose name ends in .csv, so that no other is lost."
+        )
     classifier = api.load(run)
     found = classifier.predict(pictures, threads=threads, progress=Bars())
+    if not found.answers:
+        listed = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in found.skipped[:3])
+        raise DataError(f"none of the {len(found.skipped)} files could be read: {listed}.")
     lines = [f"{answer.path}  {answer.label}  {100 * answer.proba.max():.1f} %" for answer in found]
     if csv_file is not None:
         header = ("path", "predicted", "confidence", *(f"p_{name}" for name in classifier.classes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,9 @@ import typer
 
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
+
+MOST_FINDINGS = 5
+"""Findings about the data that the terminal shows."""
 
 
 def train(
@@ -30,8 +34,14 @@ def train(
 def give_result(result: Any, *, as_json: bool) -> None:
     """Prints a run's figures and where its report is."""
     from handful.report import result_dict, summary
+    from handful.report.text import printable
 
     run, folder = result.run, result.folder
     places = {"folder": str(folder.resolve()), "report": str(result.report.resolve())}
-    text = f"{summary(run)}\n\nReport   {result.report}\nPredict  handful predict {folder} PICTURES/"
+    shown = run.table.findings[:MOST_FINDINGS]
+    findings = [f"Note: {printable(finding.message)}" for finding in shown if finding.code != "note"]
+    n_more = len(run.table.findings) - len(shown)
+    findings += [f"Note: {n_more} more in the report."] if n_more else []
+    text = "\n".join([summary(run), *findings])
+    text += f"\n\nReport   {result.report}\nPredict  handful predict {shlex.quote(str(folder))} PICTURES/"
     Answer(as_json).give(text, {**result_dict(run), **places})

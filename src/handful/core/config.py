@@ -250,6 +250,8 @@ class TrainConfig:
     heads: HeadConfig = field(default_factory=HeadConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    given: frozenset[str] = field(default=frozenset(), compare=False)
+    """Names of the options that the user gave, default values too."""
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> TrainConfig:
@@ -278,11 +280,12 @@ class TrainConfig:
             by_room.setdefault(room, {})[name] = value
         if faults:
             raise ConfigError("\n".join(faults))
-        return cls(**{room: ROOMS[room](**values) for room, values in by_room.items()})
+        rooms = {room: ROOMS[room](**values) for room, values in by_room.items()}
+        return cls(**rooms, given=frozenset(options))
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Returns plain values by room and option, for config.json."""
-        return dataclasses.asdict(self)
+        return {room: dataclasses.asdict(getattr(self, room)) for room in ROOMS}
 
 
 ROOMS: dict[str, type[Any]] = {

@@ -17,6 +17,8 @@ from platformdirs import user_cache_path
 from handful.core.errors import HandfulError
 
 CACHE_VARIABLE = "HANDFUL_CACHE"
+IN_PROGRESS = ".in-progress"
+"""Marks a folder whose content is still being made beside it."""
 
 
 def cache_folder(room: str) -> Path:
@@ -67,31 +69,51 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def staged_folder(folder: Path) -> Iterator[Path]:
-    """Opens a temporary folder beside a new one; it takes the name, in one step, when the context ends well.
+    """Reserves a name for a folder and opens a temporary one beside it, which takes the name when all went well.
+
+    While the work lasts the folder exists and holds only a marker, so that two runs never take one name; the finished
+    folder replaces it in one step. When the work fails, both are removed.
 
     Raises:
         HandfulError: something of that name exists, or the place cannot be written to; raised before any work.
     """
     refuse_existing(folder)
     staging = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.partial"
+    marker = folder / IN_PROGRESS
     try:
-        staging.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.open("x").close()
+        staging.mkdir()
+    except FileExistsError:
+        raise HandfulError(f"{folder} was just taken by another run. Choose another name with --out.") from None
     except OSError as error:
         raise HandfulError(
             f"cannot create {folder}: {error.strerror or error}. Choose a folder that you may write to, with --out."
         ) from error
     try:
         yield staging
+        marker.unlink(missing_ok=True)
+        folder.rmdir()
         staging.rename(folder)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
+        marker.unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
         raise
     _flush_folder(folder.parent)
 
 
 def refuse_existing(folder: Path) -> None:
-    """Raises HandfulError where a folder exists and is not empty, naming a free name instead."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    """Raises HandfulError where a folder cannot be made: it exists and is not empty, or has no name of its own."""
+    whole = folder.absolute()
+    if not whole.name or whole.resolve() == Path.cwd():
+        raise HandfulError(f"{str(folder)!r} is not the name of a new folder. Give one, for instance --out run.")
+    try:
+        taken = whole.exists() and (not whole.is_dir() or any(whole.iterdir()))
+    except OSError as error:
+        raise HandfulError(f"{folder} cannot be used: {error.strerror}. Choose another name with --out.") from error
+    if taken:
         raise HandfulError(
             f"{folder} exists already, and nothing is overwritten. Choose another name, for instance "
             f"--out {free_name(folder)}."

@@ -299,7 +299,7 @@ class Run:
         heads: one fitted head per backbone, in the same order.
         evaluation: figures on the test part, read once.
         held_out: figures on the training part by models that did not see the picture; what choices were made with.
-        validation: figures on the user's own validation part, where there is one.
+        validation: figures on the user's own validation part, where there is one and nothing was chosen with it.
         training: how the layers were trained, one per network; empty where only an output layer was solved for.
         decision: how the way of transfer was chosen, where it was (`--strategy auto`).
         test_proba: float64 (N_test, C), rows in the order of `split.test`.

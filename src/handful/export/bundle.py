@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from handful.backbones import find
@@ -89,8 +90,9 @@ def load(run: Path) -> Model:
             f"{folder / MODEL} is of format {facts.get('format')!r}; this version of handful reads format {FORMAT}. "
             "Use the version that made it (in result.json, under versions), or train again."
         )
-    heads = safetensors.numpy.load(_verified(folder, HEADS, manifest))
+    data = _verified(folder, HEADS, manifest)
     try:
+        heads = safetensors.numpy.load(data)
         classes = tuple(_text(name) for name in facts["classes"])
         members = tuple(
             _member(
@@ -102,7 +104,7 @@ def load(run: Path) -> Model:
         )
         reading = TrainConfig.of(facts["reading"]).reading
         full_scale = int(facts["full_scale"])
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, ConfigError, safetensors.SafetensorError) as error:
         raise BundleError(
             f"{folder / MODEL} does not describe a model that this version can use: {error}. {AGAIN}"
         ) from error
@@ -163,6 +165,9 @@ def _check_chain(layers: Sequence[tuple[Any, Any]], n_classes: int) -> None:
 def _member(facts: dict[str, Any], state: bytes, head: Head | StackedHead) -> Member:
     spec = find(facts["backbone"])
     tap = {tap.name: tap for tap in spec.taps}[facts["tap"]]
+    width = len(head.layers[0][0]) if isinstance(head, StackedHead) else len(head.weight)
+    if tap.pooling == "average" and width != tap.n_features:
+        raise ValueError(f"an output layer for {width} features on a network of {tap.n_features}")
     views = tuple(facts["views"])
     if views not in VIEWS.values():
         raise ValueError(f"views {views!r}; expected one of {list(VIEWS.values())}")

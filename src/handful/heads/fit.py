@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from handful.core.errors import DataError
 from handful.core.progress import Progress, Silent
 from handful.core.records import FeatureArray, FittedHead, FloatArray, Head, IntArray, Resolved, StackedHead
 from handful.heads.kernel import fit_kernel, kernel_scores
@@ -47,6 +48,11 @@ def fit_head(
         seed: decides the folds.
         progress: told about every head that "auto" tries.
     """
+    if len(np.unique(units)) < 2:
+        raise DataError(
+            f"all {len(labels)} training examples are identical or of one group, so none can be held out from the "
+            "others. Add pictures, or check --group-by."
+        )
     spectrum = once(lambda: decompose(features))
     makers: dict[str, Callable[[], FittedHead]] = {
         "ridge": once(lambda: fit_ridge(spectrum(), labels, n_classes=n_classes, units=units)),
@@ -69,7 +75,7 @@ def fit_head(
             advance(1)
     chosen, *others = sorted(tried, key=lambda head: head.held_out_loss)
     losses = ", ".join(f"{head.held_out_loss:.4f} for {head.kind}" for head in others)
-    reason = f"held-out log loss {chosen.held_out_loss:.4f} on the training part" + (
+    reason = f"held-out log loss (smoothed) {chosen.held_out_loss:.4f} on the training part" + (
         f", against {losses}" if losses else ""
     )
     if too_large:

@@ -11,6 +11,9 @@ from handful.core.records import FloatArray, IntArray
 TEMPERATURES = (1e-3, 1e3)
 """Range of the temperature, relative to the spread of the scores."""
 
+NO_SPREAD = 1e-9
+"""Scores that differ by less are all alike: rounding noise, which no temperature should make into an answer."""
+
 
 def softmax(scores: FloatArray, *, temperature: float = 1.0) -> FloatArray:
     """Returns float64 (N, C), rows sum to 1."""
@@ -31,12 +34,14 @@ def choose_temperature(scores: FloatArray, labels: IntArray) -> tuple[float, flo
     n_rows, n_classes = scores.shape
     targets = np.full((n_rows, n_classes), 1.0 / (n_rows + n_classes))
     targets[np.arange(n_rows), labels] += 1.0 - n_classes / (n_rows + n_classes)
-    spread = float(np.std(scores - scores.mean(axis=1, keepdims=True))) or 1.0
+    spread = float(np.std(scores - scores.mean(axis=1, keepdims=True)))
 
     def loss(log_temperature: float) -> float:
         log_proba = scipy.special.log_softmax(scores / np.exp(log_temperature), axis=1)
         return float(-np.sum(targets * log_proba) / n_rows)
 
+    if spread < NO_SPREAD:
+        return 1.0, loss(0.0)
     bounds = tuple(np.log(bound * spread) for bound in TEMPERATURES)
     found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x)), float(found.fun)

@@ -22,6 +22,9 @@ from handful.images.sources import ListedSource
 from handful.images.survey import survey
 from handful.images.unreadable import UnreadableError
 
+MOST_NOTES = 3
+"""Kinds of notes on how pictures were read that are told, the most frequent first."""
+
 ODD_RATIO = 10
 """Longer side over shorter side above which a picture is called odd: a square shows little of it, or distorts it."""
 
@@ -114,7 +117,8 @@ def _table(root: Path, source: ListedSource, layout: Layout, found: dict[str, Ch
     classes = tuple(sorted({picture.class_name for picture in layout.placed}))
     label = {name: index for index, name in enumerate(classes)}
     pictures = tuple(as_picture(one, label[one.class_name], found[one.name]) for one in layout.placed)
-    deep = [found[picture.path].facts.maximum for picture in pictures if found[picture.path].facts.maximum]
+    learnt = [picture for picture in pictures if picture.part != "test"]
+    deep = [found[picture.path].facts.maximum for picture in learnt if found[picture.path].facts.maximum]
     full_scale = choose_full_scale(max(deep)) if deep else DEFAULT_FULL_SCALE
     skipped = sorted([*layout.set_aside, *layout.unreadable], key=lambda one: one.path)
     findings = (
@@ -139,6 +143,19 @@ def _findings(pictures: Sequence[Picture], deep: Sequence[int], full_scale: int)
             "deep-pictures",
             f"{len(deep)} pictures have more than 8 bits; their brightest value is {max(deep)}, so {full_scale} counts "
             "as white in all of them.",
+        )
+    notes = Counter(note for picture in pictures for note in picture.notes)
+    for note, n_pictures in notes.most_common(MOST_NOTES):
+        yield Finding("noted", f"{n_pictures} {'picture' if n_pictures == 1 else 'pictures'}: {note}.")
+    labels: dict[str, dict[int, str]] = defaultdict(dict)
+    for one in pictures:
+        labels[one.pixel_sha256].setdefault(one.label, one.path)
+    torn = [" and ".join(sorted(paths.values())) for paths in labels.values() if len(paths) > 1]
+    if torn:
+        yield Finding(
+            "two-labels",
+            f"{len(torn)} {'picture is' if len(torn) == 1 else 'pictures are'} in more than one class, pixel by pixel: "
+            f"{some(torn)}. At most one of the labels is right; remove the others.",
         )
     odd = [one.path for one in pictures if max(one.width, one.height) > ODD_RATIO * min(one.width, one.height)]
     if odd:

@@ -67,6 +67,11 @@ def group(layout: Layout, pattern: re.Pattern[str]) -> Layout:
     alone = [picture.name for picture in placed if not picture.group]
     if not alone:
         return replace(layout, placed=placed)
+    if len(alone) == len(placed):
+        raise ConfigError(
+            f"group_by is {pattern.pattern!r}, which matches none of the {len(placed)} paths, such as {alone[0]!r}. "
+            "Expected a regular expression that finds what pictures of one group share, for instance 'patient(\\d+)'."
+        )
     message = f"{len(alone)} of {len(placed)} paths do not match --group-by and stand alone: {some(alone)}."
     return replace(layout, placed=placed, findings=(*layout.findings, Finding("no-group", message)))
 

@@ -34,7 +34,8 @@ def read_unlabelled(
         progress: told about every picture.
 
     Returns:
-        A table without classes, every label -1; each picture is named as the user named it, or below what they named.
+        A table without classes, every label -1, in the order in which the paths were given, each once; each picture is
+        named as the user named it, or below what they named.
 
     Raises:
         DataError: a path does not exist, or there are no pictures at all.
@@ -47,7 +48,7 @@ def read_unlabelled(
         raise DataError(
             f"no pictures in {some([str(path) for path in paths])}. Expected picture files, or folders of them."
         )
-    names = sorted(places)
+    names = list(places)
     source = JoinedSource(places)
     checked = check_files(source, names, config, threads=threads, progress=progress or Silent())
     pictures, skipped = [], list(refused)

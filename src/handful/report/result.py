@@ -121,6 +121,7 @@ def _training(training: Training) -> dict[str, Any]:
 
 def _short(figures: Evaluation) -> dict[str, Any]:
     return {
+        "n": figures.n_test,
         "accuracy": figures.accuracy,
         "interval": list(figures.accuracy_interval),
         "log_loss": figures.log_loss,

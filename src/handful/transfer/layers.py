@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
+import numpy as np
+
 from handful.backbones import BackboneSpec, LocatedWeights, load
 from handful.core.config import HEADS, FinetuneConfig, TrainConfig
-from handful.core.errors import TrainingError
+from handful.core.errors import DataError, TrainingError
 from handful.core.files import sha256_bytes
 from handful.core.progress import Progress
 from handful.core.records import (
@@ -166,8 +168,18 @@ class _Work:
             return self.split.train, self.split.validation
         pictures = [self.table.pictures[index] for index in self.split.train]
         labels = self.table.labels[self.split.train]
-        fold_of = folds(labels, units(pictures), n_folds=N_PARTS, seed=self.config.run.seed)
-        return self.split.train[fold_of != 0], self.split.train[fold_of == 0]
+        together = units(pictures)
+        validates = folds(labels, together, n_folds=N_PARTS, seed=self.config.run.seed) == 0
+        for unit in np.unique(together[validates]):
+            own = together == unit
+            if set(labels[own]) - set(labels[~validates]):
+                validates[own] = False
+        if not validates.any():
+            raise DataError(
+                f"no training picture of {self.table.root} can be spared to validate with: of the "
+                f"{len(labels)}, all of a class are identical or of one group. Add pictures, or a validation part."
+            )
+        return self.split.train[~validates], self.split.train[validates]
 
     def shown(self) -> tuple[Preprocessing, dict[str, Resolved]]:
         """Returns how pictures become squares; choices left open are made with a probe on frozen features."""
@@ -181,7 +193,8 @@ class _Work:
             progress=self.progress,
         )
         config = replace(self.config.features, views="plain")
-        plan = plan_features(config, self.spec, self.table.pictures, held_out_loss=loss)
+        pictures = [self.table.pictures[index] for index in self.split.train]
+        plan = plan_features(config, self.spec, pictures, held_out_loss=loss)
         views = Resolved("plain", "training changes the pictures itself; the model answers for each as it is")
         return plan.preprocessing, {**plan.options, "views": views}
 

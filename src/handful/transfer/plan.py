@@ -59,7 +59,7 @@ def plan_features(
     Args:
         config: the options, some of them "auto".
         spec: the backbone.
-        pictures: all pictures of the run; only their sizes and number are looked at.
+        pictures: the training pictures; only their sizes and number are looked at.
         held_out_loss: tries a preprocessing on training pictures; called only where a choice is open.
     """
     size = config.size or spec.input_size
@@ -101,9 +101,9 @@ def _views(config: FeaturesConfig, n_images: int) -> Resolved:
     if config.views != "auto":
         return Resolved(config.views, "chosen by the user")
     if n_images <= MIRROR_LIMIT:
-        return Resolved("mirror", f"{n_images} pictures are few enough to look at each one's mirror image too")
+        return Resolved("mirror", f"{n_images} training pictures are few enough to look at each one's mirror image too")
     return Resolved(
-        "plain", f"{n_images} pictures: a second view would double the time for little; --views mirror adds it"
+        "plain", f"{n_images} training pictures: a second view would double the time for little; --views mirror adds it"
     )
 
 
@@ -123,6 +123,6 @@ def _interpolation(
     return Resolved(
         best,
         f"pictures are smaller than the network's input (median shorter side {median:.0f} of {base.size} pixels), so "
-        f"both were tried by validation on training pictures: held-out log loss {losses[best]:.4f}, against "
+        f"both were tried by validation on training pictures: held-out log loss (smoothed) {losses[best]:.4f}, against "
         f"{losses[other]:.4f} for {other}",
     )

@@ -118,7 +118,7 @@ class _Probe:
         plan = plan_features(
             self.config.features,
             trunk.spec,
-            self.table.pictures,
+            [self.table.pictures[index] for index in self.split.train],
             held_out_loss=partial(
                 probe_loss,
                 trunk,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.advice import Decision
-from handful.core.config import TrainConfig, option_fields
+from handful.core.config import HEADS, FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Resolved, Split
@@ -32,11 +32,13 @@ class Way:
         config: the options with the way's own filled in; its strategy is no longer "auto".
         strategy: the way and the reason for it.
         decision: what was measured, where the way was left open.
+        planned: the options that the decision filled in, with its reasons.
     """
 
     config: TrainConfig
     strategy: Resolved
     decision: Decision | None = None
+    planned: dict[str, Resolved] = field(default_factory=dict)
 
 
 def check_ways(config: TrainConfig, backbones: Backbones) -> None:
@@ -46,6 +48,23 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
             f"backbone is {config.features.backbone!r}, strategy is {config.transfer.strategy!r} and head is "
             f"{config.heads.head!r}: layers are trained for one network at a time. Name one network, or take "
             "--strategy features with a head that is solved for."
+        )
+    if config.transfer.strategy == "auto":
+        return
+    if not trains_layers(config):
+        of_training = {declared.name for declared in fields(FinetuneConfig)} - {"pool"} | {"freeze"}
+        idle = sorted(config.given & of_training)
+        if idle:
+            raise ConfigError(
+                f"{', '.join(idle)} would do nothing: strategy features with head {config.heads.head} trains no layer "
+                "by gradient descent. Leave out what was given, or train layers with --strategy freeze, full or "
+                "scratch, or with new layers such as --head 75-C."
+            )
+    elif config.heads.head in HEADS and config.heads.head != "auto":
+        raise ConfigError(
+            f"head is {config.heads.head!r}, which is solved for on fixed features; strategy "
+            f"{config.transfer.strategy!r} trains layers. Give new layers such as --head C or --head 75-C, or leave "
+            "it out."
         )
 
 
@@ -62,12 +81,15 @@ def choose_way(
         return Way(config, PROBE if is_default else Resolved(strategy, "chosen by the user"))
     specs = [spec for spec, _ in backbones]
     decision = decide(table, split, config, specs=specs, threads=threads, progress=progress)
+    kept = config.given - {"strategy"}
+    plan = {name: value for name, value in decision.plan.options.items() if name not in kept}
     flat = {name: value for room in config.to_dict().values() for name, value in room.items()}
-    fields = option_fields()
-    still_open = {name for name, value in flat.items() if value == fields[name][1].default} | {"strategy"}
-    plan = {name: value for name, value in decision.plan.options.items() if name in still_open}
-    planned = TrainConfig.of({**flat, **plan})
-    return Way(planned, Resolved(planned.transfer.strategy, decision.reasons["strategy"]), decision)
+    planned = replace(TrainConfig.of({**flat, **plan}), given=config.given)
+    reasons = {
+        name: Resolved(value, decision.reasons.get(name, "planned by strategy auto")) for name, value in plan.items()
+    }
+    strategy_and_why = Resolved(planned.transfer.strategy, decision.reasons["strategy"])
+    return Way(planned, strategy_and_why, decision, reasons)
 
 
 def train_way(
