@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
@@ -19,13 +20,27 @@ from handful.core.errors import ConfigError
 from handful.core.files import free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
 from handful.core.progress import Progress, Silent
-from handful.core.records import Evaluation, Finding, ImageTable, Prediction, Resolved, Run, Skipped, Stage
+from handful.core.records import (
+    Evaluation,
+    Finding,
+    FloatArray,
+    ImageTable,
+    IntArray,
+    Prediction,
+    Resolved,
+    Run,
+    Skipped,
+    Split,
+    Stage,
+)
 from handful.evaluate import evaluate
 from handful.images import read, read_unlabelled
 from handful.report import write_run
 from handful.split import split
 from handful.transfer import (
     Model,
+    Trained,
+    Way,
     check_ways,
     choose_backbones,
     choose_way,
@@ -163,39 +178,25 @@ def train(
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
             trained = train_way(table, parts, chosen.config, backbones=backbones, threads=threads, progress=watch)
-        labels = table.labels
-
-        def measured(indices: Any) -> tuple[Any, Evaluation]:
-            pictures = [table.pictures[index] for index in indices]
-            proba = classify(trained.model, table, pictures, threads=threads, progress=watch, use_cache=True)
-            return proba, _evaluated(proba, indices)
-
-        def _evaluated(proba: Any, indices: Any) -> Evaluation:
-            return evaluate(proba, labels[indices], classes=table.classes, train_labels=labels[parts.train])
-
-        independent = len(parts.validation) and not trained.training
-        validation = measured(parts.validation)[1] if independent else None
+        measure = partial(_measured, table=table, split=parts)
+        answer = partial(classify, trained.model, table, threads=threads, progress=watch, use_cache=True)
+        validation = None
+        if len(parts.validation) and not trained.training:
+            validation = measure(answer([table.pictures[i] for i in parts.validation]), parts.validation)
         with clock("test"):
-            test_proba, evaluation = measured(parts.test)
+            test_proba = answer([table.pictures[i] for i in parts.test])
+            evaluation = measure(test_proba, parts.test)
         with clock("save the model"):
             export.save(trained.model, staging / "model")
         run = Run(
             table=table,
             split=parts,
-            options={
-                **_given(chosen.config),
-                **trained.options,
-                **{
-                    name: Resolved(trained.options.get(name, planned).value, planned.reason)
-                    for name, planned in chosen.planned.items()
-                },
-                "strategy": chosen.strategy,
-            },
+            options=_resolved(chosen, trained),
             strategy=chosen.strategy,
             weights=trained.weights,
             heads=trained.heads,
             evaluation=evaluation,
-            held_out=_evaluated(trained.held_out_proba, trained.held_out),
+            held_out=measure(trained.held_out_proba, trained.held_out),
             test_proba=test_proba,
             stages=clock.stages(),
             versions=versions(),
@@ -276,6 +277,20 @@ class _Clock:
 
     def stages(self) -> tuple[Stage, ...]:
         return tuple(self.measured)
+
+
+def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Split) -> Evaluation:
+    """Returns the figures of some of the table's pictures, against the training part's most frequent class."""
+    labels = table.labels
+    return evaluate(proba, labels[rows], classes=table.classes, train_labels=labels[split.train])
+
+
+def _resolved(way: Way, trained: Trained) -> dict[str, Resolved]:
+    """Returns every option: as the user gave it, as training resolved it, with the reason of the way's plan."""
+    planned = {
+        name: Resolved(trained.options.get(name, value).value, value.reason) for name, value in way.planned.items()
+    }
+    return {**_given(way.config), **trained.options, **planned, "strategy": way.strategy}
 
 
 def _noted(table: ImageTable, note: str) -> ImageTable:
