@@ -17,7 +17,7 @@ from handful import export
 from handful.core.advice import Decision
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
-from handful.core.files import free_name, staged_folder
+from handful.core.files import check_cache, free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
 from handful.core.progress import Progress, Silent
 from handful.core.records import (
@@ -168,6 +168,7 @@ def train(
     watch, clock = progress or Silent(), _Clock()
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
+    check_cache()
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = locate_weights(config)
         check_ways(config, backbones)
@@ -236,6 +237,8 @@ def advise(
     """
     config = _one_config(config, options)
     specs, _ = choose_backbones(config.features)
+    if len(specs) > 1:
+        raise ConfigError(f"backbone is {config.features.backbone!r}; advice is for one network at a time. Name one.")
     threads = count_threads(config.run.threads)
     watch = progress or Silent()
     table = read(Path(data), config.reading, threads=threads, progress=watch)

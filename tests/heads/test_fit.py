@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from handful.heads import fit_head, predict_proba
+from handful.core.errors import DataError
+from handful.heads import fit_head, pool_views, predict_proba
 from tests.heads.test_ridge import problem
 
 
@@ -54,3 +55,23 @@ def test_views_are_averaged_before_the_head():
     np.testing.assert_allclose(
         predict_proba(head.layer, views), predict_proba(head.layer, (features + 0.5)[:, None, :]), atol=1e-6
     )
+
+
+def test_pooled_views_are_held_out_as_they_are_predicted():
+    features, labels = problem()
+    rows = np.repeat(features, 2, axis=0)
+    rows[1::2] += 0.1
+    head, _ = fit_head(rows, np.repeat(labels, 2), kind="ridge", n_classes=3, units=np.repeat(np.arange(40), 2), seed=0)
+    pooled = pool_views(head, labels, n_views=2)
+    assert pooled.held_out_proba.shape == (40, 3)
+    averaged = np.log(head.held_out_proba).reshape(40, 2, 3).mean(axis=1)
+    expected = np.exp(averaged * head.layer.temperature / pooled.layer.temperature)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(pooled.held_out_proba, expected, atol=1e-9)
+    assert pooled.layer.weight is head.layer.weight
+
+
+def test_rows_that_cannot_be_held_out_are_refused():
+    features, labels = problem()
+    with pytest.raises(DataError, match="none can be held out"):
+        fit_head(features, labels, kind="ridge", n_classes=3, units=np.zeros(40, dtype=int), seed=0)

@@ -273,3 +273,11 @@ def test_a_class_with_a_comma_can_be_chosen(command, tmp_path):
     code, out, err = command("train", "odd", "--backbone", "toy", "--classes", '"a, b",square', "--json")
     assert code == 0, err
     assert json.loads(out)["classes"] == ["a, b", "square"]
+
+
+def test_a_cache_that_cannot_be_written_to_is_said_before_any_work(command, photos, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("HANDFUL_CACHE", str(tmp_path / "file" / "cache"))
+    code, _, err = command("train", photos, "--backbone", "toy")
+    assert code == 2
+    assert "HANDFUL_CACHE" in err

@@ -91,6 +91,11 @@ def test_a_leak_between_the_users_parts_is_said_loudly(root):
     assert any(note.startswith("LEAK: 1 of 2") for note in split(table, SplitConfig(), seed=0).notes)
 
 
+def test_a_group_on_both_sides_of_the_users_parts_is_said_loudly(root):
+    table = table_of([0, 1, 0, 1], root, groups=["p1", "p2", "p1", ""], parts=["train", "train", "test", "test"])
+    assert any(note.startswith("LEAK: 1 groups") and "p1" in note for note in split(table, SplitConfig(), seed=0).notes)
+
+
 def test_a_class_without_training_pictures_is_an_error(root):
     table = table_of([0, 1, 1], root, parts=["train", "test", "test"])
     with pytest.raises(DataError, match="no training picture for class 'class 1'"):

@@ -27,6 +27,21 @@ def cache_folder(room: str) -> Path:
     return (Path(chosen) if chosen else user_cache_path("handful")) / room
 
 
+def check_cache() -> None:
+    """Raises HandfulError where the cache cannot be written to, before work is done that would go into it."""
+    folder = cache_folder("")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{secrets.token_hex(8)}.tmp"
+        probe.open("x").close()
+        probe.unlink()
+    except OSError as error:
+        raise HandfulError(
+            f"the cache {folder} cannot be written to: {error.strerror or error}. Set {CACHE_VARIABLE} to a folder "
+            "that you may write to."
+        ) from error
+
+
 def sha256_bytes(data: bytes | memoryview) -> str:
     """Returns the SHA-256 of some bytes as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()

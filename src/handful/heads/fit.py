@@ -113,6 +113,20 @@ def average_heads(
     )
 
 
+def pool_views(head: FittedHead, labels: IntArray, *, n_views: int) -> FittedHead:
+    """Returns a head that was fitted on V rows per picture, held out as it will be used: by the mean log odds of views.
+
+    Args:
+        head: fitted on N * V rows, the views of a picture next to each other and held out together.
+        labels: int64 (N,), of the pictures.
+        n_views: V.
+    """
+    logs = np.log(head.held_out_proba.clip(1e-300)).reshape(len(labels), n_views, -1).mean(axis=1)
+    temperature, loss = choose_temperature(logs, labels)
+    layer = replace(head.layer, temperature=head.layer.temperature * temperature)
+    return replace(head, layer=layer, held_out_proba=softmax(logs, temperature=temperature), held_out_loss=loss)
+
+
 def predict_proba(head: Head | StackedHead, features: FeatureArray) -> FloatArray:
     """Returns float64 (N, C), rows sum to 1, for features float32 (N, V, D): views are averaged before the head."""
     rows = features.astype(np.float64).mean(axis=1)

@@ -76,6 +76,13 @@ def _given(table: ImageTable) -> Split:
             f"outside the test part ({', '.join(leaked[:3])}{', ...' if len(leaked) > 3 else ''}); "
             "the test accuracy is too good. Remove them from one side"
         )
+    known = {table.pictures[i].group for part in ("train", "validation") for i in rows[part]} - {""}
+    shared = sorted({table.pictures[i].group for i in rows["test"]} & known)
+    if shared:
+        notes.append(
+            f"LEAK: {len(shared)} groups have pictures both inside and outside the test part "
+            f"({', '.join(shared[:3])}{', ...' if len(shared) > 3 else ''}); the test accuracy may be too good"
+        )
     return Split(rows["train"], rows["validation"], rows["test"], given=True, notes=tuple(notes))
 
 

@@ -29,7 +29,7 @@ from handful.core.records import (
 )
 from handful.core.training import Training
 from handful.features import Pool, Preprocessing, extract, serialise, trunk_from_state, trunk_from_weights
-from handful.finetune import check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
+from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
 from handful.heads import choose_temperature, softmax, stacked_scores
 from handful.split import folds, units
 from handful.transfer.model import Member, Model
@@ -97,6 +97,8 @@ def train_layers(
     rows, validation = work.parts()
     preprocessing, shown = work.shown()
     recipe, recipe_options = resolve(config.finetune)
+    for caution in cautions(recipe):
+        progress.say(caution)
     cut, training, layer = work.trained(int(frozen.value), recipe, preprocessing, rows=rows, validation=validation)
 
     state = serialise(cut.network, cut.tap)

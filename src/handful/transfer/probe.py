@@ -16,7 +16,7 @@ from handful.core.progress import Progress
 from handful.core.records import FittedHead, FloatArray, ImageTable, IntArray, Picture, Resolved, Split, WeightsUsed
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Pool, Preprocessing, extract, trunk_from_weights
-from handful.heads import fit_head
+from handful.heads import fit_head, pool_views
 from handful.split import units
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import choose_backbones, plan_features
@@ -86,7 +86,7 @@ def train_probe(
     options = {"backbone": choose_backbones(config.features)[1]}
     options |= _joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
     heads = tuple(head for _, head, _ in fitted)
-    held_out: FloatArray = np.mean([_per_picture(head, len(split.train)) for head in heads], axis=0)
+    held_out: FloatArray = np.mean([head.held_out_proba for head in heads], axis=0)
     members = tuple(member for member, _, _ in fitted)
     return Trained(
         model=Model(table.classes, members, table.full_scale, config.reading),
@@ -150,6 +150,8 @@ class _Probe:
             seed=self.config.run.seed,
             progress=self.progress,
         )
+        if n_rows > 1:
+            head = pool_views(head, self.table.labels[self.split.train], n_views=n_rows)
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, {**plan.options, "head": kind}
 
 
@@ -198,9 +200,3 @@ def _joined(options: dict[str, dict[str, Resolved]]) -> dict[str, Resolved]:
         reasons = [f"{backbone}: {each[name].reason}" for backbone, each in options.items()]
         joined[name] = Resolved(values, "; ".join(reasons))
     return joined
-
-
-def _per_picture(head: FittedHead, n_images: int) -> FloatArray:
-    """Returns float64 (N, C): the held-out probabilities averaged over the rows of each picture."""
-    average: FloatArray = head.held_out_proba.reshape(n_images, -1, head.held_out_proba.shape[1]).mean(axis=1)
-    return average
