@@ -24,6 +24,7 @@ from handful.report.numbers import (
 )
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
+from handful.report.summary import held_out_noun
 from handful.report.text import counted, percent, percent_range, printable, seconds
 from handful.report.thumbnails import thumbnail
 
@@ -136,6 +137,7 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "stages": spent,
         "total": total,
         "test_read": TEST_READ,
+        "held_out_noun": held_out_noun(run),
         "folder": shlex.quote(printable(str(folder))),
         "folder_in_python": repr(str(folder)),
     }

@@ -18,7 +18,7 @@ def summary(run: Run) -> str:
     lines = [
         f"{headline(run)}; always answering '{majority_class(run)}' would give {percent(figures.majority_baseline)}.",
         f"Balanced accuracy {percent(figures.balanced_accuracy)}, log loss {figures.log_loss:.3f}; "
-        f"{percent(held_out.accuracy)} of the {counted(held_out.n_test, 'training picture')} right when held out.",
+        f"{percent(held_out.accuracy)} of the {counted(held_out.n_test, held_out_noun(run))} right when held out.",
         f"{counted(len(run.table.classes), 'class', 'classes')}, {_method(run)}, "
         f"{seconds(seconds_by_stage(run)['total'])}.",
         *_trained(run),
@@ -28,6 +28,11 @@ def summary(run: Run) -> str:
     warnings = [remark.text for remark in remarks(run) if remark.level == "warning"]
     lines.extend(f"Warning: {text}" for text in warnings[: 6 - len(lines)])
     return "\n".join(lines)
+
+
+def held_out_noun(run: Run) -> str:
+    """Returns what the held-out figures are of: all training pictures, or the ones that training looked at to stop."""
+    return "validation picture" if run.training else "training picture"
 
 
 def headline(run: Run) -> str:
