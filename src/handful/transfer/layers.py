@@ -120,7 +120,6 @@ def train_layers(
     layer = replace(layer, temperature=temperature)
     proba = softmax(scores, temperature=temperature)
     head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, loss)
-    text = config.heads.head if config.heads.head not in HEADS else "C"
     return Trained(
         model=Model(
             table.classes, (Member(trunk, preprocessing, ("plain",), layer),), table.full_scale, config.reading
@@ -133,11 +132,16 @@ def train_layers(
             **shown,
             **recipe_options,
             "freeze": frozen,
-            "head": Resolved(text, "new layers trained by gradient descent; C is the number of classes"),
+            "head": Resolved(_new_layers(config), "new layers trained by gradient descent; C is the number of classes"),
         },
         weights=(weights_used(spec, located),),
         training=(training,),
     )
+
+
+def _new_layers(config: TrainConfig) -> str:
+    """Returns the stack of new layers that the option `head` asks for: one layer where it names none."""
+    return config.heads.head if config.heads.head not in HEADS else "C"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +219,12 @@ class _Work:
         from handful.finetune.stack import build_head, head_arrays
 
         seed = self.config.run.seed
-        text = self.config.heads.head if self.config.heads.head not in HEADS else "C"
         pool = cast(Literal["max", "l2"], recipe.pool)
         cut = split_network(load(self.spec, self.located), frozen, pool=pool)
         if self.config.transfer.strategy == "scratch":
             draw_weights(cut.upper, init_scale=recipe.init_scale, seed=seed)
         stack = build_head(
-            parse_head(text, len(self.table.classes)),
+            parse_head(_new_layers(self.config), len(self.table.classes)),
             cut.tap.n_features,
             nonlinearity=cast(Nonlinearity, recipe.nonlinearity),
             init_scale=recipe.init_scale,
