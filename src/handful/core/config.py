@@ -102,10 +102,13 @@ class ReadingConfig:
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """The split room: which pictures test."""
+    """The split room: which pictures test, and how many of the others are learnt from."""
 
     test: float = option(
         0.2, "Size of the test part as a share of the size of the training part (the paper's 20 %).", low=0.01, high=4.0
+    )
+    images: int | None = option(
+        None, "Learn from so many training pictures, drawn at random, every class with its share.", low=2
     )
 
 

@@ -2,5 +2,6 @@
 
 from handful.split.folds import folds
 from handful.split.stratified import split, test_size, units
+from handful.split.subset import subset
 
-__all__ = ["folds", "split", "test_size", "units"]
+__all__ = ["folds", "split", "subset", "test_size", "units"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from handful.core.config import SplitConfig
 from handful.core.errors import DataError
 from handful.core.records import ImageTable, IntArray, Picture, Split
+from handful.split.subset import subset
 
 
 def split(table: ImageTable, config: SplitConfig, *, seed: int) -> Split:
     """Returns the user's own parts where the data set has them, and draws a test part otherwise.
+
+    With `config.images`, so many of the training pictures are drawn and the others left out.
 
     The test part has the paper's size: `n_test = round(N r / (1 + r))`, so that it is `r` times as large as the
     training part (Petrovska et al. 2018, section 4: 20 %). Every class gives its share, and at least one picture where
@@ -21,16 +25,17 @@ def split(table: ImageTable, config: SplitConfig, *, seed: int) -> Split:
 
     Args:
         table: the data set.
-        config: the test share r.
+        config: the test share r, and how many pictures to learn from.
         seed: equal seeds give equal splits, in whatever order the files were found.
 
     Raises:
+        ConfigError: `images` is less than one for each class, or more than there are.
         DataError: a class has no training picture, or there is nothing to test with.
     """
     parts = {picture.part for picture in table.pictures}
     drawn = _given(table) if "test" in parts else _drawn(table, config, seed)
     _check(table, drawn)
-    return drawn
+    return drawn if config.images is None else _thinned(table, drawn, n_images=config.images, seed=seed)
 
 
 def test_size(n_images: int, share: float) -> int:
@@ -108,6 +113,12 @@ def _drawn(table: ImageTable, config: SplitConfig, seed: int) -> Split:
         names = ", ".join(repr(table.classes[label]) for label in untested)
         notes.append(f"no test picture for {names}: all its pictures belong together, and training needs them")
     return Split(index[~chosen], validation, index[chosen], given=False, notes=tuple(notes))
+
+
+def _thinned(table: ImageTable, drawn: Split, *, n_images: int, seed: int) -> Split:
+    rows = drawn.train[subset(table.labels[drawn.train], n_images=n_images, seed=seed)]
+    note = f"learnt from {n_images} of {len(drawn.train)} training pictures, drawn with seed {seed}"
+    return replace(drawn, train=rows, notes=(*drawn.notes, note))
 
 
 def _choose(labels: IntArray, membership: IntArray, n_classes: int, n_test: int, seed: int) -> np.ndarray:

@@ -119,7 +119,7 @@ def decide(
     Args:
         table: the data set.
         split: its parts, as training makes them.
-        config: the options; only the seed is looked at.
+        config: the options; only the seed and `images` are looked at.
         specs: the networks that would be used.
         threads: resolved.
         progress: told about the work.
@@ -135,7 +135,8 @@ def decide(
         threads=threads,
         progress=progress,
     )
-    n_images = len(split.train) if split.given else len(split.train) + len(split.test)
+    drawn = not split.given and config.split.images is None
+    n_images = len(split.train) + len(split.test) if drawn else len(split.train)
     return choose(
         similarity,
         n_images=n_images,
@@ -161,7 +162,7 @@ def choose(similarity: Similarity, *, n_images: int, n_classes: int, backbone: s
     frozen = count_frozen_groups(similarity.value, n_groups)
 
     def plan(strategy: Strategy) -> TransferPlan:
-        return _plan(strategy, backbone, n_images=n_images, frozen=frozen)
+        return plan_way(strategy, backbone, n_images=n_images, frozen=frozen)
 
     return Decision(
         case=case,
@@ -197,7 +198,15 @@ def count_frozen_groups(similarity: float, n_groups: int) -> int:
     return max(1, min(round(similarity * n_groups), n_groups - 1))
 
 
-def _plan(strategy: Strategy, backbone: str, *, n_images: int, frozen: int) -> TransferPlan:
+def plan_way(strategy: Strategy, backbone: str, *, n_images: int, frozen: int) -> TransferPlan:
+    """Returns how one way would be gone.
+
+    Args:
+        strategy: the way.
+        backbone: the network, or several joined by +.
+        n_images: pictures to learn from; few of them are passed more often.
+        frozen: k of the way "freeze".
+    """
     if strategy == "features":
         return TransferPlan("features", backbone, head="auto")
     epochs = SCRATCH_EPOCHS if strategy == "scratch" else math.ceil(UPDATES * BATCH / n_images)
