@@ -29,6 +29,27 @@ class Iteration:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How a training stood at the end of an epoch.
+
+    Attributes:
+        epoch: number of the pass over the training pictures, from 1.
+        step: updates so far.
+        loss: mean log loss of the epoch's mini-batches, each before its update.
+        accuracy: mean accuracy of the same, in [0, 1].
+        validation_loss: mean log loss of the validation pictures after the epoch.
+        validation_accuracy: share of right answers among them, in [0, 1].
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """How a training by gradient descent went.
 
