@@ -20,7 +20,9 @@ ORDER = [
     "heads|finetune",
     "transfer",
     "report|export",
+    "study",
     "api",
+    "reproduce",
     "cli",
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms.split("|")}
