@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from handful.core.config import option_fields
 from handful.testing.pictures import draw_folder
@@ -168,3 +169,15 @@ def test_pictures_of_one_group_cannot_be_held_out_and_this_is_said(command, tmp_
     code, _, err = command("train", "grouped", "--backbone", "toy", "--group-by", "^(train|test)")
     assert code == 2
     assert "of one group, so none can be held out" in err
+
+
+@pytest.mark.parametrize("way", [("--strategy", "features", "--head", "C"), ("--strategy", "full")], ids=" ".join)
+def test_training_again_uses_the_validation_pictures_too_and_keeps_the_held_out_figures(command, photos, tmp_path, way):
+    once, twice = (
+        json.loads(command("train", photos, *QUICK, *way, "--keep", "last", *more, "--out", out, "--json")[1])
+        for out, more in (("once", ()), ("twice", ("--refit",)))
+    )
+    assert once["held_out"] == twice["held_out"]
+    heads = [load_file(tmp_path / out / "model" / "heads.safetensors") for out in ("once", "twice")]
+    assert any(not np.array_equal(heads[0][name], heads[1][name]) for name in heads[0])
+    assert once["training"][0]["best_step"] == once["training"][0]["updates"]

@@ -28,6 +28,7 @@ MOMENTUM_FORMS = ("common", "paper")
 SCHEDULES = ("constant", "paper", "cosine", "one-cycle")
 L2_FORMS = ("common", "paper")
 NONLINEARITIES = ("rectifier", "sigmoid", "tanh", "hard-tanh")
+KEPT = ("best", "last")
 AUGMENTATIONS = ("none", "ksh", "randaugment", "trivialaugment")
 POOLINGS = ("max", "l2")
 
@@ -210,6 +211,10 @@ class FinetuneConfig:
     )
     stop_at: float | None = option(
         None, "Stop when the training accuracy of a whole pass reaches this (the paper's 0.995).", low=0.01, high=1.0
+    )
+    keep: str = option("best", "Weights that are kept: those of the lowest validation loss, or the last.", choices=KEPT)
+    refit: bool = option(
+        False, "Then train once more, as long, with the training pictures that had been set apart to validate."
     )
     time: str | None = option(
         None,

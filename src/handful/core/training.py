@@ -57,7 +57,7 @@ class Training:
         iterations: every update, in order.
         stopped: why it ended, in plain words.
         best_step: the update whose weights were kept (the lowest validation loss; the last where there is no
-            validation part); 0 where no weights can be used.
+            validation part or the last were asked for); 0 where no weights can be used.
         overfits_from: the update of the lowest validation loss, where training went on to fit its own pictures better
             and the others worse; None where that was not seen.
         failed_at: the update at which the loss was no longer a number; such a training is never chosen.

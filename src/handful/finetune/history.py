@@ -16,10 +16,11 @@ MIN_LATER_CHECKS = 2
 
 
 class Keeper:
-    """Keeps the weights of the lowest validation loss, and counts the checks since then."""
+    """Keeps the weights of the lowest validation loss, where they are wanted, and counts the checks since then."""
 
-    def __init__(self, model: Trainable) -> None:
+    def __init__(self, model: Trainable, *, keeps: bool) -> None:
         self.model = model
+        self.keeps = keeps
         self.best_step = 0
         self.best_loss = math.inf
         self.n_since = 0
@@ -30,7 +31,8 @@ class Keeper:
         loss = check.validation_loss
         if loss is not None and loss < self.best_loss:
             self.best_loss, self.best_step, self.n_since = loss, check.step, 0
-            self.weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            if self.keeps:
+                self.weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         else:
             self.n_since += 1
 
@@ -46,16 +48,13 @@ class Keeper:
             self.model.load_state_dict(self.weights)
 
 
-def finish(
-    keeper: Keeper, iterations: Sequence[Iteration], *, stopped: str, validated: bool, seconds: float
-) -> Training:
-    """Restores the best weights and returns the record of a training.
+def finish(keeper: Keeper, iterations: Sequence[Iteration], *, stopped: str, seconds: float) -> Training:
+    """Restores the best weights, where they were kept, and returns the record of a training.
 
     Args:
         keeper: has the model and its best weights.
         iterations: every update.
         stopped: why it ended.
-        validated: whether there was a validation part.
         seconds: how long it took.
     """
     keeper.restore()
@@ -67,7 +66,7 @@ def finish(
     return Training(
         iterations=tuple(iterations),
         stopped=stopped,
-        best_step=0 if failed_at is not None else (keeper.best_step if validated else last.step),
+        best_step=0 if failed_at is not None else (keeper.best_step if keeper.weights else last.step),
         overfits_from=None if failed_at is not None else overfitting_step(iterations),
         failed_at=failed_at,
         seconds=seconds,

@@ -70,7 +70,8 @@ def fit(
 ) -> Training:
     """Trains a model in place, leaves it with its best weights and in evaluation mode, and returns how it went.
 
-    The weights that are kept are those of the lowest validation loss; without a validation part, the last ones.
+    The weights that are kept are those of the lowest validation loss; without a validation part, or with `keep`
+    "last", the last ones.
 
     Args:
         model: from `Cut.with_head`.
@@ -92,7 +93,7 @@ def fit(
     n_steps = config.epochs * batches.n_batches
     iterations: list[Iteration] = []
     recent: deque[Iteration] = deque(maxlen=batches.n_batches)
-    keeper = Keeper(model)
+    keeper = Keeper(model, keeps=config.keep == "best")
     stopped = ""
     bar = (progress or Silent()).stage("Training", n_steps)
     with torch.random.fork_rng(devices=[]), suitable_threads(model), bar as advance:
@@ -114,7 +115,7 @@ def fit(
                 watch(done)
             if stopped:
                 break
-    return finish(keeper, iterations, stopped=stopped, validated=validation is not None, seconds=clock() - start)
+    return finish(keeper, iterations, stopped=stopped, seconds=clock() - start)
 
 
 def score(model: Trainable, batches: Batches, *, precision: Precision = "float32") -> Scores:

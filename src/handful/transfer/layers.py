@@ -28,7 +28,7 @@ from handful.core.records import (
     StackedHead,
 )
 from handful.core.training import Training
-from handful.features import Pool, Preprocessing, extract, serialise, trunk_from_state, trunk_from_weights
+from handful.features import FrozenTrunk, Pool, Preprocessing, extract, serialise, trunk_from_state, trunk_from_weights
 from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
 from handful.heads import choose_temperature, softmax, stacked_scores
 from handful.split import folds, units
@@ -76,7 +76,8 @@ def train_layers(
 ) -> Trained:
     """Returns a classifier whose new layers, and perhaps the network's upper ones, were trained by gradient descent.
 
-    The best weights are those of the lowest validation loss; the test part is not read here.
+    The best weights are those of the lowest validation loss; the test part is not read here. With `refit` the layers
+    are trained once more, on the validation pictures too; held-out figures and temperature are of the first training.
 
     Args:
         table: the data set.
@@ -101,14 +102,14 @@ def train_layers(
         progress.say(caution)
     cut, training, layer = work.trained(int(frozen.value), recipe, preprocessing, rows=rows, validation=validation)
 
-    state = serialise(cut.network, cut.tap)
-    pool = cast(Pool, recipe.pool)
-    trunk = trunk_from_state(spec, cut.tap, state, sha256=sha256_bytes(state), pool=pool)
-    held_out = [table.pictures[index] for index in validation]
+    def trunk_of(trained: Cut) -> FrozenTrunk:
+        state = serialise(trained.network, trained.tap)
+        return trunk_from_state(spec, trained.tap, state, sha256=sha256_bytes(state), pool=cast(Pool, recipe.pool))
+
     features = extract(
-        trunk,
+        trunk_of(cut),
         table,
-        held_out,
+        [table.pictures[index] for index in validation],
         preprocessing=preprocessing,
         views=("plain",),
         threads=threads,
@@ -117,8 +118,12 @@ def train_layers(
     ).values
     scores = stacked_scores(layer, features[:, 0])
     temperature, loss = choose_temperature(scores, table.labels[validation])
-    layer = replace(layer, temperature=temperature)
     proba = softmax(scores, temperature=temperature)
+    if recipe.refit and len(split.train) > len(rows):
+        as_long = again(recipe, training)
+        cut, _, layer = work.trained(int(frozen.value), as_long, preprocessing, rows=split.train, validation=None)
+    layer = replace(layer, temperature=temperature)
+    trunk = trunk_of(cut)
     head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, loss)
     return Trained(
         model=Model(
@@ -137,6 +142,12 @@ def train_layers(
         weights=(weights_used(spec, located),),
         training=(training,),
     )
+
+
+def again(recipe: FinetuneConfig, training: Training) -> FinetuneConfig:
+    """Returns the recipe that trains, without validation, for as many epochs as gave the kept weights."""
+    epochs = next(iteration.epoch for iteration in training.iterations if iteration.step == training.best_step)
+    return replace(recipe, epochs=epochs, stop_at=None, time=None)
 
 
 def _new_layers(config: TrainConfig) -> str:
@@ -211,7 +222,7 @@ class _Work:
         preprocessing: Preprocessing,
         *,
         rows: IntArray,
-        validation: IntArray,
+        validation: IntArray | None,
     ) -> tuple[Cut, Training, StackedHead]:
         """Returns the trained network, how its training went, and the new layers."""
         from handful.finetune.freeze import draw_weights, split_network
@@ -234,7 +245,7 @@ class _Work:
         training = fit(
             model,
             self.batches(cut, recipe, preprocessing, rows, changed=True),
-            self.batches(cut, recipe, preprocessing, validation, changed=False),
+            None if validation is None else self.batches(cut, recipe, preprocessing, validation, changed=False),
             recipe,
             seed=seed,
             precision=training_precision() if cut.upper else "float32",
