@@ -1,0 +1,1 @@
+"""Studies: many trainings that differ in a few options, and what they show."""
