@@ -79,6 +79,31 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """A way that was tried before one was taken: trained on some training pictures, judged on the validation pictures.
+
+    Attributes:
+        plan: the way; options that the user gave stood in place of the plan's.
+        reason: why there are no figures (it would take too long, it failed); "" where there are.
+        seconds: wall-clock time that it took, or would take at most; 0 where that is not known.
+        n_validation: validation pictures, the same for every way.
+        accuracy: share of right answers among them, in [0, 1].
+        loss: log loss on them.
+        difference: its accuracy less that of the advised way; None of the advised way itself, and where that has none.
+        standard_error: of the difference, over pictures and paired (`transfer.compare` says how).
+    """
+
+    plan: TransferPlan
+    reason: str = ""
+    seconds: float = 0.0
+    n_validation: int = 0
+    accuracy: float | None = None
+    loss: float | None = None
+    difference: float | None = None
+    standard_error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Which of the four cases of Petrovska et al. 2018, Fig. 5, a data set is, and what to do.
 
@@ -93,7 +118,9 @@ class Decision:
         evidence: what the decision rests on.
         expects: what will come of it, in plain words.
         alternatives: other ways, the most promising first.
-        command: the command that does it; "" where the place of the pictures is not known.
+        command: the command that does it, or takes the way that did better where ways were tried; "" where the place
+            of the pictures is not known.
+        tries: the advised way and the others, where they were tried (`--strategy auto`); `handful advise` tries none.
     """
 
     case: Literal[1, 2, 3, 4]
@@ -107,3 +134,4 @@ class Decision:
     expects: str
     alternatives: tuple[Alternative, ...]
     command: str = ""
+    tries: tuple[Try, ...] = ()

@@ -93,7 +93,7 @@ def train_layers(
     """
     spec, located = backbone
     check_layers(config, spec, n_classes=len(table.classes))
-    work = _Work(table, split, config, spec, located, threads, progress)
+    work = Work(table, split, config, spec, located, threads, progress)
     frozen = work.frozen()
     rows, validation = work.parts()
     preprocessing, shown = work.shown()
@@ -156,8 +156,8 @@ def _new_layers(config: TrainConfig) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """What the steps of a training share."""
+class Work:
+    """A training of layers before it starts: what its steps share."""
 
     table: ImageTable
     split: Split
