@@ -37,6 +37,19 @@ def test_an_unknown_network_names_the_nearest():
         find("zzzzzzzz")
 
 
+def test_a_tap_after_the_name_becomes_the_default_and_asks_for_weights_that_reach_it():
+    spec = find("AlexNet:fc7")
+    assert (spec.name, spec.default_tap.name, spec.default_tap.n_features) == ("alexnet", "fc7", 4096)
+    assert set(spec.taps) == set(find("alexnet").taps)
+    assert [file.groups[-1] for file in spec.weights] == ["classifier"]
+    assert find("alexnet:pool5") == find("alexnet")
+
+
+def test_an_unknown_tap_names_those_there_are():
+    with pytest.raises(ConfigError, match=r"alexnet has no tap 'fc9'\. Its taps are: pool5, pool5-average, fc6, fc7"):
+        find("alexnet:fc9")
+
+
 def test_no_two_networks_share_a_name():
     known = [name for spec in SPECS for name in (spec.name, *spec.aliases)]
     assert len(set(known)) == len(known)

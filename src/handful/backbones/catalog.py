@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from handful.backbones.spec import BackboneSpec, PackageOrigin, Paper, Tap, UrlOrigin, WeightsFile
@@ -13,19 +14,21 @@ if TYPE_CHECKING:
 
 
 def find(name: str) -> BackboneSpec:
-    """Returns the network of a name or alias, in any case.
+    """Returns the network of a name or alias, in any case; "alexnet:fc7" takes its features at another tap.
 
     Raises:
-        ConfigError: there is none; the message names the nearest.
+        ConfigError: there is none, or it has no such tap; the message names the nearest.
 
     Example:
         >>> find("lite0").title
         'EfficientNet-Lite0'
+        >>> find("alexnet:fc7").default_tap.n_features
+        4096
     """
     by_name = {known: spec for spec in SPECS for known in (spec.name, *spec.aliases)}
-    wanted = name.strip().lower()
+    wanted, _, tap = name.strip().lower().partition(":")
     if wanted in by_name:
-        return by_name[wanted]
+        return _tapped(by_name[wanted], tap) if tap else by_name[wanted]
     near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     raise ConfigError(f"there is no network {name!r}. {hint}The networks are: {', '.join(names())}.")
@@ -34,6 +37,16 @@ def find(name: str) -> BackboneSpec:
 def names() -> tuple[str, ...]:
     """Returns the name of every network."""
     return tuple(spec.name for spec in SPECS)
+
+
+def _tapped(spec: BackboneSpec, name: str) -> BackboneSpec:
+    """Returns the network with one of its taps as the default, and only the weights that reach so far."""
+    taps = {tap.name: tap for tap in spec.taps}
+    if name not in taps:
+        raise ConfigError(f"{spec.name} has no tap {name!r}. Its taps are: {', '.join(taps)}.")
+    chosen = taps.pop(name)
+    reaching = tuple(file for file in spec.weights if chosen.group in file.groups)
+    return replace(spec, taps=(chosen, *taps.values()), weights=reaching)
 
 
 def _build_alexnet() -> Body:
