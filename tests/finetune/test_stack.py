@@ -6,7 +6,7 @@ import torch
 
 from handful.core.records import StackedHead
 from handful.finetune import parse_head
-from handful.finetune.stack import build_head, head_arrays
+from handful.finetune.stack import build_head, dropout_mask, head_arrays
 from handful.heads import stacked_scores
 
 NONLINEARITIES = ("rectifier", "sigmoid", "tanh", "hard-tanh")
@@ -66,6 +66,35 @@ def test_dropout_works_in_training_only_and_only_where_it_was_asked_for():
     assert torch.equal(stack.eval()(features), stack(features))
     plain = built("400-C").train()
     assert torch.equal(plain(features), plain(features))
+
+
+def test_dropout_draws_from_a_generator_of_its_own():
+    stack, features = built("400d0.5-C").train(), torch.ones(1, 64)
+    state = torch.random.get_rng_state()
+    stack.seed_dropout(7)
+    first = stack(features)
+    torch.manual_seed(99)
+    stack.seed_dropout(7)
+    assert torch.equal(stack(features), first)
+    stack.seed_dropout(8)
+    assert not torch.equal(stack(features), first)
+    torch.random.set_rng_state(state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_dropout_mask_drops_its_share_and_keeps_the_mean(dtype):
+    mask = dropout_mask((200, 100), 0.3, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    assert mask.dtype == dtype
+    np.testing.assert_allclose(np.unique(mask), [0.0, 1.0 / 0.7], rtol=torch.finfo(dtype).eps)
+    assert float((mask == 0.0).double().mean()) == pytest.approx(0.3, abs=0.015)  # 20 000 draws: deviation 0.0032
+
+
+def test_every_precision_drops_the_same_outputs():
+    single, double = (
+        dropout_mask((40, 30), 0.5, generator=torch.Generator().manual_seed(3), dtype=dtype)
+        for dtype in (torch.float32, torch.float64)
+    )
+    assert torch.equal(single.double(), double)
 
 
 def test_hidden_activations_are_those_of_every_layer_but_the_last():

@@ -97,13 +97,14 @@ def fit(
     stopped = ""
     bar = (progress or Silent()).stage("Training", n_steps)
     with torch.random.fork_rng(devices=[]), suitable_threads(model), bar as advance:
-        torch.manual_seed(seed)
+        torch.manual_seed(seed)  # for dropout inside the network's own layers
+        model.head.seed_dropout(seed)
         for iteration in _updates(model, batches, config, n_steps=n_steps, seed=seed, precision=precision):
             done = iteration
             late = clock() - start >= limit
             recent.append(iteration)
             accuracy = pass_accuracy(recent, batches.n_batches)
-            stopped = _why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
+            stopped = why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
             if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
                 seen = score(model, validation, precision=precision)
                 done = replace(done, validation_loss=seen.loss, validation_accuracy=seen.accuracy)
@@ -132,6 +133,31 @@ def score(model: Trainable, batches: Batches, *, precision: Precision = "float32
     return Scores(np.concatenate(scores), np.concatenate(targets))
 
 
+def mixup(inputs: Tensor, alpha: float, *, rng: np.random.Generator) -> tuple[Tensor, Tensor, float]:
+    """Returns MixUp's inputs (Zhang et al. 2018, arXiv:1710.09412), the partner of each, and its own share.
+
+    Where layers are frozen, it is their activations that are mixed (Verma et al. 2019, manifold mixup).
+    """
+    if not alpha:
+        return inputs, torch.arange(len(inputs)), 1.0
+    share = float(rng.beta(alpha, alpha))
+    partners = torch.from_numpy(rng.permutation(len(inputs)))
+    return share * inputs + (1.0 - share) * inputs[partners], partners, share
+
+
+def why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: bool, accuracy: float | None) -> str:
+    """Returns why training ends after this update, or nothing."""
+    if not math.isfinite(done.loss):
+        return f"failed: the loss was {done.loss} at update {done.step}; a lower learning rate is the usual remedy"
+    if config.stop_at is not None and accuracy is not None and accuracy >= config.stop_at:
+        return f"the training accuracy of a whole pass reached {accuracy:.4f}"
+    if late:
+        return f"the time of {config.time} was up"
+    if done.step == n_steps:
+        return f"all {config.epochs} epochs are done"
+    return ""
+
+
 def _updates(
     model: Trainable, batches: Batches, config: FinetuneConfig, *, n_steps: int, seed: int, precision: Precision
 ) -> Iterator[Iteration]:
@@ -146,7 +172,7 @@ def _updates(
             step += 1
             eta = rate(step, base=base, schedule=schedule, tau=config.tau, alpha=config.alpha, n_steps=n_steps)
             optimiser.forget_gradients()
-            mixed, partners, share = _mixup(inputs.to(model.dtype), config.mixup, rng=rng)
+            mixed, partners, share = mixup(inputs.to(model.dtype), config.mixup, rng=rng)
             with autocast(precision):
                 scores, hidden = model.scores_and_hidden(mixed)
             scores = scores.to(model.dtype)
@@ -160,28 +186,3 @@ def _updates(
                 (loss + penalty).backward()  # type: ignore[no-untyped-call]
                 optimiser.update(eta)
             yield figures
-
-
-def _mixup(inputs: Tensor, alpha: float, *, rng: np.random.Generator) -> tuple[Tensor, Tensor, float]:
-    """Returns MixUp's inputs (Zhang et al. 2018, arXiv:1710.09412), the partner of each, and its own share.
-
-    Where layers are frozen, it is their activations that are mixed (Verma et al. 2019, manifold mixup).
-    """
-    if not alpha:
-        return inputs, torch.arange(len(inputs)), 1.0
-    share = float(rng.beta(alpha, alpha))
-    partners = torch.from_numpy(rng.permutation(len(inputs)))
-    return share * inputs + (1.0 - share) * inputs[partners], partners, share
-
-
-def _why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: bool, accuracy: float | None) -> str:
-    """Returns why training ends after this update, or nothing."""
-    if not math.isfinite(done.loss):
-        return f"failed: the loss was {done.loss} at update {done.step}; a lower learning rate is the usual remedy"
-    if config.stop_at is not None and accuracy is not None and accuracy >= config.stop_at:
-        return f"the training accuracy of a whole pass reached {accuracy:.4f}"
-    if late:
-        return f"the time of {config.time} was up"
-    if done.step == n_steps:
-        return f"all {config.epochs} epochs are done"
-    return ""

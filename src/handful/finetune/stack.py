@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from handful.core.records import Nonlinearity, StackedHead
@@ -25,7 +25,11 @@ GAIN: dict[Nonlinearity, float] = {"rectifier": math.sqrt(2.0), "sigmoid": 1.0, 
 
 
 class Stack(nn.Module):
-    """Fully connected layers with one kind of neuron between them."""
+    """Fully connected layers with one kind of neuron between them.
+
+    Dropout draws from a generator of the stack's own (`seed_dropout`), so that trainings in several threads do not
+    disturb each other, and trainings of one seed drop the same.
+    """
 
     def __init__(self, layers: Sequence[NewLayer], n_features: int, nonlinearity: Nonlinearity) -> None:
         super().__init__()
@@ -37,6 +41,11 @@ class Stack(nn.Module):
         )
         self.dropout = tuple(layer.dropout for layer in layers)
         self.nonlinearity: Nonlinearity = nonlinearity
+        self.generator = Generator()
+
+    def seed_dropout(self, seed: int) -> None:
+        """Decides what dropout drops from here on."""
+        self.generator.manual_seed(seed)
 
     def forward(self, features: Tensor) -> Tensor:
         """Returns scores (N, C) of features (N, D)."""
@@ -50,8 +59,23 @@ class Stack(nn.Module):
             if index < len(self.layers) - 1:
                 values = NEURONS[self.nonlinearity](values)
                 hidden.append(values)
-                values = functional.dropout(values, self.dropout[index], self.training)
+                if self.training and self.dropout[index]:
+                    share = self.dropout[index]
+                    mask = dropout_mask(values.shape, share, generator=self.generator, dtype=values.dtype)
+                    values = values * mask
         return values, tuple(hidden)
+
+
+def dropout_mask(shape: Sequence[int], share: float, *, generator: Generator, dtype: torch.dtype) -> Tensor:
+    """Returns what a layer's outputs are multiplied with: 0 for a random share of them, 1 / (1 - share) for the others.
+
+    Args:
+        shape: (B, size), pictures first.
+        share: of the outputs that are dropped, in [0, 1).
+        generator: drawn from.
+        dtype: of the mask; every precision drops the same outputs.
+    """
+    return torch.empty(shape).bernoulli_(1.0 - share, generator=generator).to(dtype).div_(1.0 - share)
 
 
 def build_head(
