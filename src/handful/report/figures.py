@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def figures(run: Run) -> dict[str, bytes]:
         if curves:
             drawn |= _drawn("penalty", lambda axes: draw_searches(axes, curves), size=(4.2, 3.0))
         if trained:
-            drawn |= _saved("training", draw_trainings(trained))
+            drawn |= saved("training", draw_trainings(trained))
     return drawn
 
 
@@ -177,6 +177,18 @@ def draw_panel(axes: Axes, panel: Panel, learning: Learning) -> None:
         _mark(axes, f"weights kept: update {learning.kept:,}", learning.kept, learning, height=1.02)
 
 
+def saved(name: str, figure: Figure) -> dict[str, bytes]:
+    """Returns a figure in both formats, by file name."""
+    png = _saved(figure, "png")
+    figure.set_layout_engine("none")  # the places are found; finding them again takes a third of the time
+    return {f"{name}.png": png, f"{name}.svg": svg_of(figure)}
+
+
+def svg_of(figure: Figure) -> bytes:
+    """Returns a figure as SVG, the same bytes for equal figures."""
+    return _saved(figure, "svg")
+
+
 def _mark(axes: Axes, text: str, step: int, learning: Learning, *, height: float) -> None:
     """Writes above an update, to the side on which there is room."""
     share = learning.axis.share(step)
@@ -190,19 +202,17 @@ def _drawn(name: str, draw: Callable[[Axes], None], *, size: tuple[float, float]
 
     figure = Figure(figsize=size, layout="tight")
     draw(figure.add_subplot())
-    return _saved(name, figure)
+    return saved(name, figure)
 
 
-def _saved(name: str, figure: Figure) -> dict[str, bytes]:
-    """Returns a figure in both formats."""
-    png, svg = io.BytesIO(), io.BytesIO()
+def _saved(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
+    stream = io.BytesIO()
     with warnings.catch_warnings():
         # matplotlib's own font lacks some scripts: the PNG then shows boxes, the SVG names the characters.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(png, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-        figure.set_layout_engine("none")  # the places are found; finding them again takes a third of the time
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()}
+        nothing = {"png": {"Software": None}, "svg": {"Date": None}}[kind]  # else equal figures give other files
+        figure.savefig(stream, format=kind, dpi=DOTS_PER_INCH, metadata=nothing)
+    return stream.getvalue()
 
 
 def _short(name: str, *, limit: int = 28) -> str:

@@ -6,7 +6,7 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
@@ -27,6 +27,9 @@ from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
 from handful.report.summary import held_out_noun
 from handful.report.text import counted, percent, percent_range, printable, seconds
 from handful.report.thumbnails import thumbnail
+
+if TYPE_CHECKING:
+    import jinja2
 
 N_MISTAKES = 12
 N_UNCERTAIN = 8
@@ -78,16 +81,25 @@ def render_page(run: Run, *, folder: Path) -> str:
         run: the finished run.
         folder: where the model will lie, for the command that uses it.
     """
+    return environment("handful.report").get_template("page.html.j2").render(_content(run, folder))
+
+
+def environment(*packages: str) -> jinja2.Environment:
+    """Returns what fills in the templates of some rooms, with the filters by which numbers and names are written.
+
+    Args:
+        packages: rooms whose `templates` are read, the first that has a name first.
+    """
     import jinja2
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("handful.report", "templates"),
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package, "templates") for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "percent": lambda share: _unbroken(percent(share)),
         "range": lambda interval: _unbroken(percent_range(interval)),
         "counted": counted,
@@ -97,7 +109,7 @@ def render_page(run: Run, *, folder: Path) -> str:
         "breakable": _breakable,
         "polyline": _polyline,
     }
-    return environment.get_template("page.html.j2").render(_content(run, folder))
+    return made
 
 
 def _content(run: Run, folder: Path) -> dict[str, Any]:
