@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from handful.backbones import find, from_state, load, locate, state_of
+from handful.backbones import catalog, find, from_state, load, locate, random_weights, state_of, untrained
 from handful.backbones.spec import UserOrigin, WeightsFile
 from handful.backbones.store import LocatedWeights
 from handful.core.errors import WeightsError
@@ -107,6 +107,21 @@ def test_counters_of_batches_need_not_be_in_the_weights():
     state = {name: value for name, value in state_of(toy_network()).items() if "num_batches" not in name}
     network = from_state(toy_spec(), state)
     assert not any(tensor.is_meta for tensor in network.body.state_dict().values())
+
+
+@pytest.mark.parametrize("spec", [*catalog.SPECS, toy_spec()], ids=lambda spec: spec.name)
+def test_a_network_without_weights_reaches_up_to_its_default_tap_and_is_all_zeros(spec):
+    network = untrained(spec)
+    assert [name for name, _ in network.groups()][-1] == spec.default_tap.group
+    tensors = state_of(network)
+    assert not any(tensor.is_meta or tensor.any() for tensor in tensors.values())
+
+
+def test_random_weights_need_no_file_and_say_what_they_are():
+    weights = random_weights(find("alexnet-grouped"), seed=3)
+    assert weights.origin == "none: drawn at random (seed 3)"
+    with pytest.raises(WeightsError, match="none"):
+        load(find("alexnet-grouped"), weights)
 
 
 def broken(change):

@@ -17,10 +17,10 @@ from handful.testing.backbone import check_backbone, random_network
 PIXELS = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-def cut_and_model(network, frozen, **options):
+def cut_and_model(network, frozen, *, own_statistics=False, **options):
     cut = split_network(network, frozen, **options)
     head = build_head(parse_head("C", 3), cut.tap.n_features, nonlinearity="rectifier", init_scale=1.0, seed=0)
-    return cut, cut.with_head(head)
+    return cut, cut.with_head(head, own_statistics=own_statistics)
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 2, 3, "stage1"])
@@ -56,15 +56,16 @@ def test_frozen_layers_stay_in_evaluation_mode_and_without_gradients(network):
     cut, model = cut_and_model(network, 2)
     around = nn.ModuleList([cut.lower, model]).train()
     assert not any(module.training for module in cut.lower.modules())
-    assert all(module.training for module in model.modules())
+    assert all(module.training for module in model.modules() if not isinstance(module, nn.BatchNorm2d))
     assert not any(parameter.requires_grad for parameter in cut.lower.parameters())
     assert around.training
 
 
-@pytest.mark.parametrize("frozen", [1, 2])
-def test_statistics_of_frozen_layers_never_change(network, frozen):
+@pytest.mark.parametrize("frozen", [0, 1, 2])
+@pytest.mark.parametrize("own_statistics", [False, True])
+def test_statistics_change_only_in_trained_layers_that_learn_their_own(network, frozen, own_statistics):
     network.body.train()
-    cut, model = cut_and_model(network, frozen)
+    cut, model = cut_and_model(network, frozen, own_statistics=own_statistics)
     before = {name: tensor.clone() for name, tensor in cut.network.body.state_dict().items() if "running" in name}
     alone = cut.lower(PIXELS[:1])
     nn.ModuleList([cut.lower, model]).train()
@@ -72,10 +73,24 @@ def test_statistics_of_frozen_layers_never_change(network, frozen):
         model(cut.lower(PIXELS)).sum().backward()
     after = cut.network.body.state_dict()
     names = [name for name, _ in cut.network.groups()]
-    for name, tensor in before.items():
-        same = torch.equal(tensor, after[name])
-        assert same == (names.index(name.split(".")[0]) < frozen or name.startswith("classifier"))
+    trained = set(names[frozen:3]) if own_statistics else set()
+    changed = {name.split(".")[0] for name, tensor in before.items() if not torch.equal(tensor, after[name])}
+    assert changed == trained
     torch.testing.assert_close(cut.lower(PIXELS)[:1], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_with_stored_statistics_a_picture_does_not_depend_on_its_mini_batch_and_the_scales_learn(network):
+    _, model = cut_and_model(network, 0)
+    values = model.train()(PIXELS)
+    torch.testing.assert_close(values[:1], model(PIXELS[:1]), rtol=1e-4, atol=1e-5)
+    values.sum().backward()
+    for layer in model.groups.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            assert float(layer.weight.grad.abs().max()) > 0.0
+            assert float(layer.bias.grad.abs().max()) > 0.0
+    _, of_its_own = cut_and_model(network, 0, own_statistics=True)
+    values = of_its_own.train()(PIXELS)
+    assert not torch.allclose(values[:1], of_its_own(PIXELS[:1]), rtol=1e-2, atol=1e-3)
 
 
 def test_training_reaches_the_cuts_network_and_never_the_one_that_was_given(network):

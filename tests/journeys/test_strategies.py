@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from handful.backbones import catalog
 from handful.core.config import option_fields
+from handful.testing.backbone import toy_spec
 from handful.testing.pictures import draw_folder
 
 QUICK = ("--backbone", "toy", "--epochs", "8", "--lr", "0.003", "--batch", "8")
@@ -169,6 +171,26 @@ def test_pictures_of_one_group_cannot_be_held_out_and_this_is_said(command, tmp_
     code, _, err = command("train", "grouped", "--backbone", "toy", "--group-by", "^(train|test)")
     assert code == 2
     assert "of one group, so none can be held out" in err
+
+
+def test_from_scratch_no_weights_are_needed_and_none_are_used(command, photos, tmp_path, monkeypatch):
+    scratch = ("train", photos, *QUICK, "--strategy", "scratch", "--seed", "3", "--json", "--out")
+    with_file = json.loads(command(*scratch, "with")[1])
+    monkeypatch.setattr(catalog, "SPECS", (*catalog.SPECS[:-1], toy_spec()))
+    assert "weights of toy are not on this machine" in command("train", photos, "--backbone", "toy")[2]
+    code, out, err = command(*scratch, "without")
+    assert code == 0, err
+    without = json.loads(out)
+    assert without["weights"] == with_file["weights"]
+    assert without["weights"][0]["origin"] == "none: drawn at random (seed 3)"
+    assert without["log_loss"] == with_file["log_loss"]
+    options = json.loads((tmp_path / "without" / "config.json").read_text())
+    assert options["interpolation"] == {
+        "value": "bilinear",
+        "reason": "what the network is usually shown; random weights could not tell",
+    }
+    assert load_file(tmp_path / "without" / "model" / "trunk-0.safetensors")["stem.0.weight"].any()
+    assert json.loads(command("predict", "without", photos, "--json")[1])["predictions"]
 
 
 @pytest.mark.parametrize("way", [("--strategy", "features", "--head", "C"), ("--strategy", "full")], ids=" ".join)

@@ -3,10 +3,10 @@
 from handful.backbones.catalog import find, names
 from handful.backbones.fetch import export, get
 from handful.backbones.inference import for_inference, keep_memory
-from handful.backbones.loading import from_state, load, state_of
+from handful.backbones.loading import from_state, load, state_of, untrained
 from handful.backbones.network import Network
 from handful.backbones.spec import BackboneSpec, Tap, WeightsFile
-from handful.backbones.store import Availability, LocatedWeights, availability, locate
+from handful.backbones.store import Availability, LocatedWeights, availability, locate, random_weights
 
 __all__ = [
     "Availability",
@@ -25,5 +25,7 @@ __all__ = [
     "load",
     "locate",
     "names",
+    "random_weights",
     "state_of",
+    "untrained",
 ]

@@ -116,4 +116,4 @@ def _fetch(file: WeightsFile, *, progress: Progress, policy: Policy) -> None:
             progress.say(f"Getting {file.name} from {url}")
             download(url, path, sha256=file.sha256, max_bytes=file.n_bytes, policy=policy, progress=progress)
         case _:
-            raise WeightsError(f"{file.name} is a file of the user's; it cannot be fetched.")
+            raise WeightsError(f"{file.name} is published nowhere ({file.origin}); it cannot be fetched.")

@@ -106,6 +106,14 @@ def tensors_up_to(network: GroupedNetwork, group: str) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in network.body.state_dict().items() if name in names}
 
 
+def zero_tensors(spec: BackboneSpec) -> dict[str, Tensor]:
+    """Returns zeros in the shapes of the tensors that the default tap's features need, by their published names."""
+    with torch.device("meta"):
+        network = GroupedNetwork(spec, spec.build(), len(spec.groups))
+    needed = tensors_up_to(network, spec.default_tap.group)
+    return {name: torch.zeros_like(tensor, device="cpu") for name, tensor in needed.items()}
+
+
 def _check_tensors(spec: BackboneSpec, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     for name, tensor in state.items():
         if name not in expected:

@@ -44,6 +44,13 @@ def load(spec: BackboneSpec, located: LocatedWeights, *, with_classifier: bool =
     return network
 
 
+def untrained(spec: BackboneSpec) -> Network:
+    """Returns a network up to its default tap with all weights zero, to be drawn at random before it is used."""
+    from handful.backbones.grouped import zero_tensors
+
+    return from_state(spec, zero_tensors(spec))
+
+
 def from_state(spec: BackboneSpec, state: Mapping[str, Tensor]) -> Network:
     """Returns the network that some tensors make, in evaluation mode: how a saved model brings its own weights.
 

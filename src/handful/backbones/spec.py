@@ -79,7 +79,17 @@ class UserOrigin:
         return "a file of the user's"
 
 
-Origin = PackageOrigin | UrlOrigin | UserOrigin
+@dataclass(frozen=True, slots=True)
+class RandomOrigin:
+    """No file at all: weights that are drawn at random."""
+
+    seed: int
+
+    def __str__(self) -> str:
+        return f"none: drawn at random (seed {self.seed})"
+
+
+Origin = PackageOrigin | UrlOrigin | UserOrigin | RandomOrigin
 
 
 @dataclass(frozen=True, slots=True)

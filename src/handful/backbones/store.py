@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handful.backbones import catalog
-from handful.backbones.spec import BackboneSpec, Format, PackageOrigin, UserOrigin, WeightsFile
+from handful.backbones.spec import BackboneSpec, Format, PackageOrigin, RandomOrigin, UserOrigin, WeightsFile
 from handful.core.errors import WeightsError
 from handful.core.files import cache_folder, sha256_file
 
@@ -85,6 +85,15 @@ def locate(
     if damaged:
         raise WeightsError("\n".join(damaged))
     raise WeightsError(_missing(spec, offline=offline, full=full))
+
+
+def random_weights(spec: BackboneSpec, *, seed: int) -> LocatedWeights:
+    """Returns what stands for the weights of a network that starts at random: no file, so that none has to be at hand.
+
+    `load` has nothing to read then; `untrained` makes the network.
+    """
+    file = WeightsFile("none", "", 0, RandomOrigin(seed), spec.groups)
+    return LocatedWeights(Path(file.name), file, file.sha256, str(file.origin))
 
 
 def availability() -> tuple[Availability, ...]:

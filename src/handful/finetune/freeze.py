@@ -63,6 +63,8 @@ class Trainable(nn.Module):
         pooling: between them and the new layers.
         head: the new layers.
         group_names: names of all the network's groups, the frozen ones too.
+        own_statistics: normalise by each mini-batch's statistics and learn them, as random weights need. Otherwise the
+            stored ones stay, and only the scales and shifts of batch normalisation are trained.
     """
 
     def __init__(
@@ -72,12 +74,22 @@ class Trainable(nn.Module):
         head: Stack,
         *,
         group_names: Sequence[str],
+        own_statistics: bool = False,
     ) -> None:
         super().__init__()
         self.group_names = tuple(group_names)
         self.groups = nn.ModuleDict(dict(groups))
         self.pooling = pooling
         self.head = head
+        self.own_statistics = own_statistics
+
+    def train(self, mode: bool = True) -> Trainable:
+        """Changes the mode of all layers, but of batch normalisation only where it learns statistics of its own."""
+        super().train(mode)
+        for layer in self.groups.modules():
+            if isinstance(layer, nn.BatchNorm2d) and not self.own_statistics:
+                layer.eval()
+        return self
 
     @property
     def dtype(self) -> torch.dtype:
@@ -124,11 +136,17 @@ class Cut:
     upper: tuple[tuple[str, nn.Module], ...]
     group_names: tuple[str, ...]
 
-    def with_head(self, head: Stack) -> Trainable:
-        """Returns what is to be trained: the upper groups and new layers, convolutions in channels-last order."""
-        pooling = Pooling(self.tap.pooling)
-        model = Trainable(self.upper, pooling, head, group_names=self.group_names).requires_grad_(True)
-        return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    def with_head(self, head: Stack, *, own_statistics: bool = False) -> Trainable:
+        """Returns what is to be trained: the upper groups and new layers, convolutions in channels-last order.
+
+        Args:
+            head: the new layers.
+            own_statistics: of batch normalisation, as in `Trainable`; for groups whose weights are random.
+        """
+        model = Trainable(
+            self.upper, Pooling(self.tap.pooling), head, group_names=self.group_names, own_statistics=own_statistics
+        )
+        return model.requires_grad_(True).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def split_network(

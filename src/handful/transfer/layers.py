@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 
-from handful.backbones import BackboneSpec, LocatedWeights, load
+from handful.backbones import BackboneSpec, LocatedWeights, load, random_weights, untrained
 from handful.core.config import HEADS, FinetuneConfig, TrainConfig
 from handful.core.errors import DataError, TrainingError
 from handful.core.files import sha256_bytes
@@ -37,12 +37,23 @@ from handful.transfer.plan import choose_backbones, plan_features
 from handful.transfer.probe import Trained, probe_loss, weights_used
 
 if TYPE_CHECKING:
+    from handful.finetune.activations import Activations
     from handful.finetune.batches import Batches
-    from handful.finetune.freeze import Cut
-    from handful.finetune.pictures import Augmentation
+    from handful.finetune.freeze import Cut, Frozen
+    from handful.finetune.pictures import Augmentation, Shown
+    from handful.finetune.precision import Precision
 
 N_PARTS = 5
 """One part of five of the training pictures validates, where the user gave no validation part."""
+
+
+class Known(Protocol):
+    """Activations that several trainings share: as `activations_at`, and where in them each picture is."""
+
+    def __call__(
+        self, lower: Frozen, shown: Shown, *, n_views: int, progress: Progress, precision: Precision
+    ) -> tuple[Activations, IntArray]:
+        """Returns activations of more pictures, and the row of each of the shown ones, int64 (N,)."""
 
 
 def trains_layers(config: TrainConfig) -> bool:
@@ -73,6 +84,7 @@ def train_layers(
     backbone: tuple[BackboneSpec, LocatedWeights],
     threads: int,
     progress: Progress,
+    known: Known | None = None,
 ) -> Trained:
     """Returns a classifier whose new layers, and perhaps the network's upper ones, were trained by gradient descent.
 
@@ -83,17 +95,20 @@ def train_layers(
         table: the data set.
         split: its parts.
         config: the options, the strategy resolved.
-        backbone: the network and where its weights are.
+        backbone: the network and where its weights are; strategy scratch leaves them alone.
         threads: resolved.
         progress: told about the work.
+        known: activations at the cut that other trainings use too; computed anew where it is None.
 
     Raises:
         ConfigError: options that cannot work for this network and these classes.
         TrainingError: the loss was no longer a number.
     """
     spec, located = backbone
+    if config.transfer.strategy == "scratch":
+        located = random_weights(spec, seed=config.run.seed)
     check_layers(config, spec, n_classes=len(table.classes))
-    work = Work(table, split, config, spec, located, threads, progress)
+    work = Work(table, split, config, spec, located, threads, progress, known)
     frozen = work.frozen()
     rows, validation = work.parts()
     preprocessing, shown = work.shown()
@@ -166,6 +181,12 @@ class Work:
     located: LocatedWeights
     threads: int
     progress: Progress
+    known: Known | None = None
+
+    @property
+    def starts_at_random(self) -> bool:
+        """True where no pre-trained weights are used."""
+        return self.config.transfer.strategy == "scratch"
 
     def frozen(self) -> Resolved:
         """Returns k, the number of lowest layer groups that stay fixed, with the reason."""
@@ -199,7 +220,7 @@ class Work:
         return self.split.train[~validates], self.split.train[validates]
 
     def shown(self) -> tuple[Preprocessing, dict[str, Resolved]]:
-        """Returns how pictures become squares; choices left open are made with a probe on frozen features."""
+        """Returns how pictures become squares; choices left open are made with a probe on frozen features, if any."""
         loss = partial(
             probe_loss,
             trunk_from_weights(self.spec, self.located),
@@ -211,7 +232,7 @@ class Work:
         )
         config = replace(self.config.features, views="plain")
         pictures = [self.table.pictures[index] for index in self.split.train]
-        plan = plan_features(config, self.spec, pictures, held_out_loss=loss)
+        plan = plan_features(config, self.spec, pictures, held_out_loss=None if self.starts_at_random else loss)
         views = Resolved("plain", "training changes the pictures itself; the model answers for each as it is")
         return plan.preprocessing, {**plan.options, "views": views}
 
@@ -231,8 +252,9 @@ class Work:
 
         seed = self.config.run.seed
         pool = cast(Literal["max", "l2"], recipe.pool)
-        cut = split_network(load(self.spec, self.located), frozen, pool=pool)
-        if self.config.transfer.strategy == "scratch":
+        network = untrained(self.spec) if self.starts_at_random else load(self.spec, self.located)
+        cut = split_network(network, frozen, pool=pool)
+        if self.starts_at_random:
             draw_weights(cut.upper, init_scale=recipe.init_scale, seed=seed)
         stack = build_head(
             parse_head(_new_layers(self.config), len(self.table.classes)),
@@ -241,7 +263,7 @@ class Work:
             init_scale=recipe.init_scale,
             seed=seed,
         )
-        model = cut.with_head(stack)
+        model = cut.with_head(stack, own_statistics=self.starts_at_random)
         training = fit(
             model,
             self.batches(cut, recipe, preprocessing, rows, changed=True),
@@ -276,5 +298,8 @@ class Work:
             return PictureBatches(cut.lower, shown, targets, recipe.batch)
         n_views = recipe.augmented_views if augmentation != "none" else 1
         precision = training_precision() if cut.upper else "float32"
+        if self.known is not None:
+            values, places = self.known(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
+            return ActivationBatches(values, targets, recipe.batch, places)
         values = activations_at(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
         return ActivationBatches(values, targets, recipe.batch)

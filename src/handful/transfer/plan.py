@@ -52,7 +52,7 @@ def choose_backbones(config: FeaturesConfig) -> tuple[tuple[BackboneSpec, ...], 
 
 
 def plan_features(
-    config: FeaturesConfig, spec: BackboneSpec, pictures: Sequence[Picture], *, held_out_loss: HeldOutLoss
+    config: FeaturesConfig, spec: BackboneSpec, pictures: Sequence[Picture], *, held_out_loss: HeldOutLoss | None
 ) -> FeaturePlan:
     """Returns how a backbone is shown the pictures.
 
@@ -60,7 +60,8 @@ def plan_features(
         config: the options, some of them "auto".
         spec: the backbone.
         pictures: the training pictures; only their sizes and number are looked at.
-        held_out_loss: tries a preprocessing on training pictures; called only where a choice is open.
+        held_out_loss: tries a preprocessing on training pictures; called only where a choice is open. None where the
+            network has no weights yet to try with.
     """
     size = config.size or spec.input_size
     sizes = Resolved(size, "chosen by the user" if config.size else f"what {spec.name} was trained with")
@@ -108,10 +109,12 @@ def _views(config: FeaturesConfig, n_images: int) -> Resolved:
 
 
 def _interpolation(
-    config: FeaturesConfig, base: Preprocessing, pictures: Sequence[Picture], *, held_out_loss: HeldOutLoss
+    config: FeaturesConfig, base: Preprocessing, pictures: Sequence[Picture], *, held_out_loss: HeldOutLoss | None
 ) -> Resolved:
     if config.interpolation != "auto":
         return Resolved(config.interpolation, "chosen by the user")
+    if held_out_loss is None:
+        return Resolved(base.interpolation, "what the network is usually shown; random weights could not tell")
     median = float(np.median([min(p.width, p.height) for p in pictures]))
     if median >= base.size:
         return Resolved(base.interpolation, "what the network was trained with")

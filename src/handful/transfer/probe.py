@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from handful.backbones import BackboneSpec, LocatedWeights, locate
+from handful.backbones import BackboneSpec, LocatedWeights, locate, random_weights
 from handful.core.config import TrainConfig
 from handful.core.progress import Progress
 from handful.core.records import FittedHead, FloatArray, ImageTable, IntArray, Picture, Resolved, Split, WeightsUsed
@@ -52,11 +52,15 @@ class Trained:
 def locate_weights(config: TrainConfig) -> tuple[tuple[BackboneSpec, LocatedWeights], ...]:
     """Returns the backbones of a run with their weights, found on this machine; quick, and without torch.
 
+    Strategy scratch needs none.
+
     Raises:
         ConfigError: an unknown backbone.
         WeightsError: weights that are not at hand.
     """
     specs, _ = choose_backbones(config.features)
+    if config.transfer.strategy == "scratch":
+        return tuple((spec, random_weights(spec, seed=config.run.seed)) for spec in specs)
     folder = Path(config.run.weights) if config.run.weights else None
     return tuple((spec, locate(spec, folder=folder, offline=config.run.offline)) for spec in specs)
 
@@ -100,7 +104,8 @@ def train_probe(
 
 def weights_used(spec: BackboneSpec, located: LocatedWeights) -> WeightsUsed:
     """Returns which file a network's weights came from."""
-    return WeightsUsed(spec.name, located.path.name, located.sha256, located.origin, spec.licence)
+    licence = spec.licence if located.sha256 else "none"
+    return WeightsUsed(spec.name, located.path.name, located.sha256, located.origin, licence)
 
 
 @dataclass(frozen=True, slots=True)
