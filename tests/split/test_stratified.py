@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from handful.core.config import SplitConfig
 from handful.core.errors import DataError
-from handful.split import split, test_size, units
+from handful.split import hold_out, split, test_size, units
 from handful.testing.tables import table_of
 
 test_size.__test__ = False
@@ -105,3 +105,12 @@ def test_a_class_without_training_pictures_is_an_error(root):
 def test_nothing_to_test_with_is_an_error(root):
     with pytest.raises(DataError, match="no picture is left to test with"):
         split(table_of([0, 1], root), SplitConfig(), seed=0)
+
+
+def test_a_part_set_apart_has_the_papers_size_and_keeps_units_whole(tmp_path):
+    table = table_of([0, 1] * 60, tmp_path, groups=[str(index // 6) for index in range(120)])
+    apart = hold_out(table.pictures, share=0.2, seed=1)
+    assert apart.sum() == 18  # of test_size(120, 0.2) = 20, in groups of six
+    groups = np.array([picture.group for picture in table.pictures])
+    assert not set(groups[apart]) & set(groups[~apart])
+    assert hold_out(table.pictures, share=0.2, seed=2).tolist() != apart.tolist()

@@ -1,6 +1,6 @@
 """Frozen activations of pictures, computed once."""
 
-from handful.features.extract import extract
+from handful.features.extract import Show, extract
 from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare
 from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_state, trunk_from_weights
 
@@ -11,6 +11,7 @@ __all__ = [
     "Interpolation",
     "Pool",
     "Preprocessing",
+    "Show",
     "View",
     "extract",
     "prepare",

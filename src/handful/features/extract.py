@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from handful.images import READING_VERSION, pixels
 
 SHARD = 1024
 """Rows after which computed features are written down, so that an interrupted run loses little."""
+
+
+Show = Callable[[PixelArray, Picture, str], PixelArray]
+"""Makes the square of a decoded picture in a view of a given name; called by several threads at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,11 @@ def extract(
     pictures: Sequence[Picture],
     *,
     preprocessing: Preprocessing,
-    views: Sequence[View],
+    views: Sequence[str],
     threads: int,
     progress: Progress,
     use_cache: bool = True,
+    show: Show | None = None,
 ) -> FeatureSet:
     """Returns the features of some pictures, float32 (N, V, D).
 
@@ -51,10 +56,11 @@ def extract(
         table: where the pictures' bytes come from.
         pictures: N of the table's pictures.
         preprocessing: from picture to square.
-        views: V views of each picture.
+        views: V views of each picture: those of `transforms.View`, or others that `show` knows.
         threads: for decoding and for the network.
         progress: told about every row computed.
         use_cache: look up and remember rows on disk.
+        show: makes the squares of views of other names, which have to say everything that decides them.
     """
     keys = [picture.file_sha256 for picture in pictures]
     facts = [_facts(trunk, table, preprocessing, view) for view in views]
@@ -66,7 +72,8 @@ def extract(
             values[:, view], known[:, view] = cache.lookup(space, keys, n_features=trunk.tap.n_features)
     jobs = [_Job(int(row), int(view)) for row, view in zip(*np.nonzero(~known), strict=True)]
     if jobs:
-        squares = _squares(table, pictures, jobs, preprocessing=preprocessing, views=views, threads=threads)
+        shown = show or (lambda decoded, _, view: prepare(decoded, preprocessing, cast(View, view)))
+        squares = _squares(table, pictures, jobs, shown, shortest=preprocessing.size, views=views, threads=threads)
         forward = trunk.open(preprocessing, threads=threads)
         with progress.stage(f"Features of {trunk.spec.title}", len(jobs)) as advance:
             for portion in _pieces(jobs, SHARD):
@@ -80,7 +87,7 @@ def extract(
     return FeatureSet(values, cache.space_key({"views": spaces}), n_computed=len(jobs))
 
 
-def _facts(trunk: FrozenTrunk, table: ImageTable, preprocessing: Preprocessing, view: View) -> dict[str, Any]:
+def _facts(trunk: FrozenTrunk, table: ImageTable, preprocessing: Preprocessing, view: str) -> dict[str, Any]:
     return {
         **trunk.facts,
         "preprocessing": asdict(preprocessing),
@@ -97,9 +104,10 @@ def _squares(
     table: ImageTable,
     pictures: Sequence[Picture],
     jobs: Sequence[_Job],
+    show: Show,
     *,
-    preprocessing: Preprocessing,
-    views: Sequence[View],
+    shortest: int,
+    views: Sequence[str],
     threads: int,
 ) -> Iterator[PixelArray]:
     """Yields the jobs' squares in order, decoded ahead of their use by a few threads; a picture is decoded once."""
@@ -108,8 +116,8 @@ def _squares(
         by_picture.setdefault(job.row, []).append(job.view)
 
     def read(row: int) -> list[PixelArray]:
-        picture = pixels(table, pictures[row], shortest=preprocessing.size)
-        return [prepare(picture, preprocessing, views[view]) for view in by_picture[row]]
+        decoded = pixels(table, pictures[row], shortest=shortest)
+        return [show(decoded, pictures[row], views[view]) for view in by_picture[row]]
 
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         rows = iter(by_picture)

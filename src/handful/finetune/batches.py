@@ -44,14 +44,16 @@ class ActivationBatches:
     """The quick way: the lower layers ran once, each epoch takes one of the V views of every picture.
 
     Attributes:
-        activations: of N pictures.
+        activations: of N pictures, or of more.
         targets: int64 (N,), class indices.
         batch: pictures in a mini-batch, at most.
+        rows: int64 (N,): where the pictures' activations are; the first N by default.
     """
 
     activations: Activations
     targets: IntArray
     batch: int
+    rows: Rows | None = None
 
     @property
     def n_pictures(self) -> int:
@@ -67,12 +69,15 @@ class ActivationBatches:
         """Yields every picture once, in one of its views and in random order."""
         n_views = self.activations.values.shape[1]
         for rows, views in draw_epoch(self.n_pictures, n_views=n_views, batch=self.batch, number=number, seed=seed):
-            yield self.activations.batch(rows, views), torch.from_numpy(self.targets[rows])
+            yield self.activations.batch(self._places(rows), views), torch.from_numpy(self.targets[rows])
 
     def plain(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields every picture's first view, in order."""
         for rows in _shares(np.arange(self.n_pictures), self.batch):
-            yield self.activations.batch(rows, np.zeros_like(rows)), torch.from_numpy(self.targets[rows])
+            yield self.activations.batch(self._places(rows), np.zeros_like(rows)), torch.from_numpy(self.targets[rows])
+
+    def _places(self, rows: Rows) -> Rows:
+        return rows if self.rows is None else self.rows[rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,9 @@ KSH_RATIO = 256 / 224
 RANDAUGMENT_CHANGES = 2
 RANDAUGMENT_STRENGTH = 9
 """N and M of Cubuk et al. 2020 (arXiv:1909.13719), their values for ImageNet with a small network."""
+
+ONE_AT_A_TIME = Lock()
+"""Held while kornia draws from PyTorch's generator, which all threads share."""
 
 AHEAD = 64
 """Pictures decoded before they are needed, at most."""
@@ -61,31 +65,25 @@ class Shown:
         def read(row: int) -> list[PixelArray]:
             size = enlarged(self.preprocessing).size
             decoded = pixels(self.table, self.pictures[row], shortest=size)
-            return [self._drawn(decoded, row, view) for view in views[row]]
+            return [self.square(decoded, self.pictures[row], view) for view in views[row]]
 
         with ThreadPoolExecutor(max_workers=max(1, self.threads)) as pool:
             rows = iter(views)
-            ahead = [(row, pool.submit(read, row)) for row in islice(rows, AHEAD)]
+            ahead = [pool.submit(read, row) for row in islice(rows, AHEAD)]
             while ahead:
-                row, future = ahead.pop(0)
-                for view, square in zip(views[row], future.result(), strict=True):
-                    yield self._strong(square, row, view)
-                ahead.extend((row, pool.submit(read, row)) for row in islice(rows, 1))
+                yield from ahead.pop(0).result()
+                ahead.extend(pool.submit(read, row) for row in islice(rows, 1))
 
-    def _drawn(self, decoded: PixelArray, row: int, view: int) -> PixelArray:
+    def square(self, decoded: PixelArray, picture: Picture, view: int) -> PixelArray:
+        """Returns one view of a decoded picture, uint8 (size, size, 3); threads may call it at once."""
         if self.augmentation == "none":
             return prepare(decoded, self.preprocessing)
-        return crop_and_mirror(decoded, self.preprocessing, np.random.default_rng(self._seeds(row, view)))
-
-    def _strong(self, square: PixelArray, row: int, view: int) -> PixelArray:
-        """Applies what one thread alone may do, because it draws from PyTorch's own generator."""
-        if self.augmentation in ("none", "ksh"):
-            return square
-        drawn = np.random.default_rng(self._seeds(row, view)).spawn(1)[0]
-        return strong_change(square, self.augmentation, seed=int(drawn.integers(2**32)))
-
-    def _seeds(self, row: int, view: int) -> tuple[int, int, int]:
-        return self.seed, int(self.pictures[row].file_sha256[:16], 16), view
+        seeds = self.seed, int(picture.file_sha256[:16], 16), view
+        cropped = crop_and_mirror(decoded, self.preprocessing, np.random.default_rng(seeds))
+        if self.augmentation == "ksh":
+            return cropped
+        drawn = np.random.default_rng(seeds).spawn(1)[0]
+        return strong_change(cropped, self.augmentation, seed=int(drawn.integers(2**32)))
 
 
 def crop_and_mirror(decoded: PixelArray, preprocessing: Preprocessing, rng: np.random.Generator) -> PixelArray:
@@ -136,7 +134,7 @@ def strong_change(square: PixelArray, augmentation: Augmentation, *, seed: int) 
         raise MissingExtraError(f"augmentation {augmentation!r}", "augment") from None
     randaugment = augmentation == "randaugment"
     values = torch.from_numpy(square.astype(np.float32) / 255.0).permute(2, 0, 1)[None]
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+    with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(seed)
         change = RandAugment(n=RANDAUGMENT_CHANGES, m=RANDAUGMENT_STRENGTH) if randaugment else TrivialAugment()
         changed = change(values)[0].permute(1, 2, 0).clamp(0.0, 1.0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from handful.core.config import SplitConfig
 from handful.core.errors import DataError
@@ -41,6 +42,19 @@ def split(table: ImageTable, config: SplitConfig, *, seed: int) -> Split:
 def test_size(n_images: int, share: float) -> int:
     """Returns n_test for N images when the test part is to be `share` times as large as the training part."""
     return round(n_images * share / (1.0 + share))
+
+
+def hold_out(pictures: Sequence[Picture], *, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Returns bool (N,): which of some pictures are set apart, drawn as a test part is.
+
+    Args:
+        pictures: N labelled pictures.
+        share: size of the part set apart, as a share of the size of the rest.
+        seed: equal seeds give equal parts.
+    """
+    labels = np.array([picture.label for picture in pictures], dtype=np.int64)
+    n_classes = int(labels.max(initial=0)) + 1
+    return _choose(labels, units(pictures), n_classes, test_size(len(pictures), share), seed)
 
 
 def units(pictures: Sequence[Picture]) -> IntArray:
@@ -121,7 +135,7 @@ def _thinned(table: ImageTable, drawn: Split, *, n_images: int, seed: int) -> Sp
     return replace(drawn, train=rows, notes=(*drawn.notes, note))
 
 
-def _choose(labels: IntArray, membership: IntArray, n_classes: int, n_test: int, seed: int) -> np.ndarray:
+def _choose(labels: IntArray, membership: IntArray, n_classes: int, n_test: int, seed: int) -> npt.NDArray[np.bool_]:
     """Returns bool (N,): which pictures test.
 
     Units are visited in a drawn order and taken while that brings the test part closer to its target per class, in
@@ -153,7 +167,8 @@ def _choose(labels: IntArray, membership: IntArray, n_classes: int, n_test: int,
             possible = [unit for unit in order if counts[unit, label] and spares(unit)]
             if possible:
                 take(min(possible, key=lambda unit: counts[unit].sum()))
-    return taken[unit_of]
+    chosen: npt.NDArray[np.bool_] = taken[unit_of]
+    return chosen
 
 
 def _targets(total: IntArray, n_test: int) -> IntArray:

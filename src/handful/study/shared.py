@@ -1,0 +1,200 @@
+"""What the trials of a study share: the pictures, which of them validate, and every frozen activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from handful.backbones import BackboneSpec
+from handful.core.config import FeaturesConfig, TrainConfig
+from handful.core.files import dump_json
+from handful.core.progress import Progress
+from handful.core.records import ImageTable, IntArray, Picture, PixelArray, Split
+from handful.features import Pool, Preprocessing, Show, extract, trunk_from_weights
+from handful.split import hold_out, subset
+from handful.transfer.plan import choose_backbones, plan_features
+from handful.transfer.probe import locate_weights
+
+if TYPE_CHECKING:
+    from handful.finetune.activations import Activations
+    from handful.finetune.freeze import Frozen
+    from handful.finetune.pictures import Augmentation, Shown
+    from handful.finetune.precision import Precision
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """The pictures of a study.
+
+    Attributes:
+        table: the data set.
+        split: its parts; `split.train` are the learning pictures, of which every trial sets a part aside to validate,
+            unless the user gave a validation part. The test part is never looked at.
+        threads: for decoding and the network.
+        progress: told about the work.
+    """
+
+    table: ImageTable
+    split: Split
+    threads: int
+    progress: Progress
+
+    @property
+    def rows(self) -> IntArray:
+        """int64 (N,): every picture that a trial may see, ascending."""
+        return np.sort(np.concatenate([self.split.train, self.split.validation]))
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The pictures of `rows`."""
+        return [self.table.pictures[index] for index in self.rows]
+
+    def parts(self, config: TrainConfig) -> Split:
+        """Returns what a trial trains and validates with; as many validate as would test, and nothing tests.
+
+        Raises:
+            ConfigError: more `images` than there are to train with.
+        """
+        train, validation = self.split.train, self.split.validation
+        if not len(validation):
+            pictures = [self.table.pictures[index] for index in train]
+            apart = hold_out(pictures, share=config.split.test, seed=config.run.seed)
+            train, validation = train[~apart], train[apart]
+        if config.split.images is not None:
+            chosen = subset(self.table.labels[train], n_images=config.split.images, seed=config.run.seed)
+            train = train[chosen]
+        return Split(train, validation, np.array([], dtype=np.int64), given=True)
+
+
+def settled(config: TrainConfig) -> TrainConfig:
+    """Returns a trial's options with the resampling that is left open settled: the network's own.
+
+    Training would choose by a probe, on pictures that a trial may validate with.
+    """
+    if config.features.interpolation != "auto":
+        return config
+    specs, _ = choose_backbones(config.features)
+    return replace(config, features=replace(config.features, interpolation=specs[0].interpolation))
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenFeatures:
+    """Features of every picture of `Learning.rows` below the new layers.
+
+    Attributes:
+        changed: of the views that are trained with.
+        plain: of each picture as it is, one view.
+        n_features: D.
+    """
+
+    changed: Activations
+    plain: Activations
+    n_features: int
+
+
+def frozen_features(learning: Learning, config: TrainConfig, *, seed: int) -> FrozenFeatures:
+    """Returns features of all pictures, as training with all layers frozen sees them; the disk remembers each row.
+
+    Args:
+        learning: the pictures.
+        config: the options, settled.
+        seed: of the changed views, which every trial shares.
+    """
+    from handful.finetune.activations import Activations
+    from handful.finetune.pictures import Shown
+
+    ((spec, located),) = locate_weights(config)
+    preprocessing = prepared(learning, config.features, spec)
+    augmentation = cast("Augmentation", config.finetune.augmentation)
+    shown = Shown(learning.table, learning.pictures, preprocessing, augmentation, seed=seed, threads=learning.threads)
+    trunk = trunk_from_weights(spec, located, pool=cast(Pool, config.finetune.pool))
+
+    def features(views: Sequence[str], show: Show | None = None) -> Activations:
+        values = extract(
+            trunk,
+            learning.table,
+            learning.pictures,
+            preprocessing=preprocessing,
+            views=views,
+            threads=learning.threads,
+            progress=learning.progress,
+            show=show,
+        ).values
+        return Activations(values, preprocessing)
+
+    plain = features(("plain",))
+    if augmentation == "none":
+        return FrozenFeatures(plain, plain, trunk.tap.n_features)
+    numbers = {f"{augmentation} {seed}/{number}": number for number in range(config.finetune.augmented_views)}
+
+    def changed(decoded: PixelArray, picture: Picture, view: str) -> PixelArray:
+        return shown.square(decoded, picture, numbers[view])
+
+    return FrozenFeatures(features(tuple(numbers), changed), plain, trunk.tap.n_features)
+
+
+def prepared(learning: Learning, config: FeaturesConfig, spec: BackboneSpec) -> Preprocessing:
+    """Returns how pictures become squares, with nothing left to try."""
+    return plan_features(replace(config, views="plain"), spec, learning.pictures, held_out_loss=None).preprocessing
+
+
+@dataclass
+class SharedActivations:
+    """Activations below layers that are trained, for every picture of a study, computed when first asked for.
+
+    The views are drawn with one seed for all trials, so that they can be shared. The last two kinds are kept (changed
+    and plain): trials come in the order of what they share.
+
+    Attributes:
+        learning: the pictures.
+        seed: of the changed views.
+        kept: activations by what decides them.
+    """
+
+    learning: Learning
+    seed: int
+    kept: dict[str, Activations] = field(default_factory=dict)
+
+    def known(self, config: TrainConfig) -> SharedCut:
+        """Returns what a training with these options asks for its activations."""
+        return SharedCut(self, share_key(config))
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCut:
+    """The activations at one cut of one network; a `transfer.layers.Known`."""
+
+    shared: SharedActivations
+    key: str
+
+    def __call__(
+        self, lower: Frozen, shown: Shown, *, n_views: int, progress: Progress, precision: Precision
+    ) -> tuple[Activations, IntArray]:
+        """Returns activations of all pictures, and the row of each of the shown ones."""
+        from handful.finetune.activations import activations_at
+
+        learning, kept = self.shared.learning, self.shared.kept
+        name = f"{self.key} {shown.augmentation} {n_views}"
+        if name not in kept:
+            for other in [other for other in kept if not other.startswith(self.key)]:
+                del kept[other]
+            every = replace(shown, pictures=learning.pictures, seed=self.shared.seed)
+            kept[name] = activations_at(lower, every, n_views=n_views, progress=progress, precision=precision)
+        place = {picture.path: row for row, picture in enumerate(learning.pictures)}
+        return kept[name], np.array([place[picture.path] for picture in shown.pictures], dtype=np.int64)
+
+
+def share_key(config: TrainConfig) -> str:
+    """Returns what names the frozen activations that a training needs: equal keys share them."""
+    tune = config.finetune
+    return dump_json(
+        {
+            "features": asdict(config.features),
+            "transfer": asdict(config.transfer),
+            "changes": [tune.augmentation, tune.augmented_views, tune.pool],
+            "weights": config.run.weights,
+        }
+    )

@@ -1,0 +1,107 @@
+"""The trials of a study: which there are, and what names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from handful.core.config import HEADS, TrainConfig
+from handful.core.errors import ConfigError
+from handful.core.files import dump_json, sha256_bytes
+from handful.core.records import ImageTable, Split
+from handful.core.study import Axis, Setting, Trial, TrialResult, Value
+from handful.study.axes import NOT_STUDIED
+
+
+def base_options(config: TrainConfig, axes: Sequence[Axis]) -> dict[str, Value]:
+    """Returns what a study sets and does not vary: the options that the user gave, and a new layer to train.
+
+    Raises:
+        ConfigError: options that a study gives itself.
+    """
+    flat = {name: value for room in config.to_dict().values() for name, value in room.items()}
+    idle = sorted(config.given & NOT_STUDIED)
+    if idle:
+        raise ConfigError(
+            f"{', '.join(idle)}: a study trains every setting for its epochs and judges it at the end, so that settings "
+            "can be compared. Leave this out, or vary epochs."
+        )
+    if config.transfer.strategy == "auto":
+        raise ConfigError(
+            "strategy is 'auto'; a study compares given ways. Name one, or --vary strategy=features,full."
+        )
+    both = sorted(config.given & {axis.option for axis in axes})
+    if both:
+        raise ConfigError(f"{', '.join(both)} is both given and varied; leave out one of the two.")
+    given = {name: flat[name] for name in flat if name in config.given}
+    return given if "head" in given or any(axis.option == "head" for axis in axes) else {**given, "head": "C"}
+
+
+def grid(axes: Sequence[Axis]) -> list[dict[str, Value]]:
+    """Returns every combination of the axes' values; the last axis changes first."""
+    return [
+        dict(zip([axis.option for axis in axes], values, strict=True))
+        for values in product(*(axis.values for axis in axes))
+    ]
+
+
+def trial_config(trial: Trial) -> TrainConfig:
+    """Returns the options of one training: nothing stops it before its epochs are done, and the last weights count."""
+    return TrainConfig.of({**trial.options, "seed": trial.seed, "patience": None, "keep": "last"})
+
+
+def solves(config: TrainConfig) -> bool:
+    """Returns whether a trial's output layer is solved for, rather than trained by gradient descent."""
+    return config.transfer.strategy == "features" and config.heads.head in HEADS
+
+
+def data_sha256(table: ImageTable, split: Split) -> str:
+    """Returns a hash of the pictures that a study may use, each with its class and part."""
+    parts = {"learn": split.train, "validation": split.validation}
+    rows = [
+        (
+            part,
+            table.pictures[index].file_sha256,
+            table.classes[table.pictures[index].label],
+            table.pictures[index].path,
+        )
+        for part, chosen in parts.items()
+        for index in chosen
+    ]
+    return sha256_bytes(dump_json([table.full_scale, *sorted(rows)]).encode())
+
+
+def trial_key(trial: Trial, data: str) -> str:
+    """Returns what names a trial's file: a hash of its options, its seed and its data."""
+    identity = {"options": dict(sorted(trial.options.items())), "seed": trial.seed, "data": data}
+    return sha256_bytes(dump_json(identity).encode())[:24]
+
+
+def settings_of(results: Sequence[TrialResult], axes: Sequence[str]) -> tuple[Setting, ...]:
+    """Returns the results by setting, in the order in which settings first appear."""
+    by_setting: dict[str, list[TrialResult]] = {}
+    for result in results:
+        by_setting.setdefault(dump_json(dict(sorted(result.trial.options.items()))), []).append(result)
+    return tuple(_setting(trials, axes) for trials in by_setting.values())
+
+
+def best_setting(settings: Sequence[Setting]) -> int | None:
+    """Returns the index of the setting with the highest mean accuracy, of equal ones that with the lowest mean loss."""
+    done = [index for index, setting in enumerate(settings) if setting.accuracy is not None]
+
+    def rank(index: int) -> tuple[float, float]:
+        losses = [result.loss for result in settings[index].results]
+        return -(settings[index].accuracy or 0.0), sum(loss for loss in losses if loss is not None) / len(losses)
+
+    return min(done, key=rank, default=None)
+
+
+def _setting(results: Sequence[TrialResult], axes: Sequence[str]) -> Setting:
+    options: Mapping[str, Value] = results[0].trial.options
+    accuracies = [result.accuracy for result in results if result.accuracy is not None]
+    all_done = len(accuracies) == len(results)
+    mean = sum(accuracies) / len(accuracies) if all_done else None
+    spread = None
+    if mean is not None and len(accuracies) > 1:
+        spread = (sum((accuracy - mean) ** 2 for accuracy in accuracies) / (len(accuracies) - 1)) ** 0.5
+    return Setting({name: options[name] for name in axes}, tuple(results), mean, spread)
