@@ -46,6 +46,8 @@ from handful.transfer import (
     choose_way,
     classify,
     decide,
+    fill,
+    idle_options,
     locate_weights,
     train_way,
 )
@@ -178,11 +180,13 @@ def train(
         with clock("choose the way"):
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
-            trained = train_way(table, parts, chosen.config, backbones=backbones, threads=threads, progress=watch)
+            trained = chosen.trained or train_way(
+                table, parts, chosen.config, backbones=backbones, threads=threads, progress=watch
+            )
         measure = partial(_measured, table=table, split=parts)
         answer = partial(classify, trained.model, table, threads=threads, progress=watch, use_cache=True)
         validation = None
-        if len(parts.validation) and not trained.training:
+        if len(parts.validation) and not (trained.training or chosen.decision):
             validation = measure(answer([table.pictures[i] for i in parts.validation]), parts.validation)
         with clock("test"):
             test_proba = answer([table.pictures[i] for i in parts.test])
@@ -206,7 +210,7 @@ def train(
             seed=config.run.seed,
             validation=validation,
             training=trained.training,
-            decision=chosen.decision,
+            decision=chosen.decision and replace(chosen.decision, command=_direct(Path(data), chosen.config)),
         )
         with watch.stage("Report", 1):
             write_run(run, staging, final=folder)
@@ -245,9 +249,7 @@ def advise(
     parts = split(table, config.split, seed=config.run.seed)
     with limit_threads(threads):
         decision = decide(table, parts, config, specs=specs, threads=threads, progress=watch)
-    given = {name: resolved.value for name, resolved in _given(config).items() if resolved.reason != "default"}
-    planned = TrainConfig.of({**given, **decision.plan.options})
-    return replace(decision, command=_command(Path(data), planned))
+    return replace(decision, command=_direct(Path(data), fill(config, decision.plan)))
 
 
 def load(run: str | PathLike[str]) -> Classifier:
@@ -308,6 +310,11 @@ def _given(config: TrainConfig) -> dict[str, Resolved]:
         name: Resolved(value, "chosen by the user" if name in config.given else "default")
         for name, value in values.items()
     }
+
+
+def _direct(data: Path, config: TrainConfig) -> str:
+    """Returns the command line that takes a way without asking, less the options that do nothing there."""
+    return _command(data, replace(config, given=config.given - idle_options(config)))
 
 
 def _command(data: Path, config: TrainConfig) -> str:

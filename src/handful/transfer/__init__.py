@@ -4,7 +4,7 @@ from handful.transfer.choose import choose, decide
 from handful.transfer.model import Member, Model, classify
 from handful.transfer.plan import choose_backbones
 from handful.transfer.probe import Trained, locate_weights
-from handful.transfer.way import Way, check_ways, choose_way, train_way
+from handful.transfer.way import Way, check_ways, choose_way, fill, idle_options, train_way
 
 __all__ = [
     "Member",
@@ -17,6 +17,8 @@ __all__ = [
     "choose_way",
     "classify",
     "decide",
+    "fill",
+    "idle_options",
     "locate_weights",
     "train_way",
 ]

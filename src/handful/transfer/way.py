@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from handful.backbones import BackboneSpec, LocatedWeights
-from handful.core.advice import Decision
+from handful.core.advice import Decision, TransferPlan
 from handful.core.config import HEADS, FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Resolved, Split
+from handful.transfer.bench import Candidate
 from handful.transfer.choose import decide
 from handful.transfer.layers import train_layers, trains_layers
 from handful.transfer.probe import Trained, train_probe
+from handful.transfer.tries import Tried, try_ways
 
 PROBE = Resolved(
     "features",
@@ -31,14 +33,16 @@ class Way:
     Attributes:
         config: the options with the way's own filled in; its strategy is no longer "auto".
         strategy: the way and the reason for it.
-        decision: what was measured, where the way was left open.
+        decision: what was measured and tried, where the way was left open.
         planned: the options that the decision filled in, with its reasons.
+        trained: what trying the way made, where it is all that `train_way` would make.
     """
 
     config: TrainConfig
     strategy: Resolved
     decision: Decision | None = None
     planned: dict[str, Resolved] = field(default_factory=dict)
+    trained: Trained | None = None
 
 
 def check_ways(config: TrainConfig, backbones: Backbones) -> None:
@@ -49,22 +53,18 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
             f"{config.heads.head!r}: layers are trained for one network at a time. Name one network, or take "
             "--strategy features with a head that is solved for."
         )
-    if config.transfer.strategy == "auto":
-        return
-    if not trains_layers(config):
-        of_training = {declared.name for declared in fields(FinetuneConfig)} - {"pool"} | {"freeze"}
-        idle = sorted(config.given & of_training)
-        if idle:
-            raise ConfigError(
-                f"{', '.join(idle)} would do nothing: strategy features with head {config.heads.head} trains no layer "
-                "by gradient descent. Leave out what was given, or train layers with --strategy freeze, full or "
-                "scratch, or with new layers such as --head 75-C."
-            )
-    elif config.heads.head in HEADS and config.heads.head != "auto":
+    strategy = config.transfer.strategy
+    idle = idle_options(config)
+    if strategy != "auto" and idle:
         raise ConfigError(
-            f"head is {config.heads.head!r}, which is solved for on fixed features; strategy "
-            f"{config.transfer.strategy!r} trains layers. Give new layers such as --head C or --head 75-C, or leave "
-            "it out."
+            f"{', '.join(sorted(idle))} would do nothing: strategy features with head {config.heads.head} trains no "
+            "layer by gradient descent. Leave out what was given, or train layers with --strategy freeze, full or "
+            "scratch, or with new layers such as --head 75-C."
+        )
+    if strategy != "features" and config.heads.head in HEADS and config.heads.head != "auto":
+        raise ConfigError(
+            f"head is {config.heads.head!r}, which is solved for on fixed features; strategy {strategy!r} trains "
+            "layers. Give new layers such as --head C or --head 75-C, or leave it out."
         )
 
 
@@ -73,23 +73,48 @@ def choose_way(
 ) -> Way:
     """Returns the way that the user chose, or, for "auto", the one that the training pictures speak for.
 
-    Options that the user set by hand stay as they are.
+    What they speak for is measured first; then it is tried beside its alternatives, where time allows. Options that
+    the user set by hand stay as they are in every one of them.
     """
     strategy = config.transfer.strategy
     if strategy != "auto":
         is_default = strategy == "features" and not trains_layers(config)
         return Way(config, PROBE if is_default else Resolved(strategy, "chosen by the user"))
-    specs = [spec for spec, _ in backbones]
-    decision = decide(table, split, config, specs=specs, threads=threads, progress=progress)
+    (backbone,) = backbones
+    decision = decide(table, split, config, specs=[backbone[0]], threads=threads, progress=progress)
+    candidates = [
+        Candidate(plan, fill(config, plan))
+        for plan in (decision.plan, *(other.plan for other in decision.alternatives))
+    ]
+    tried = try_ways(candidates, table, split, backbone=backbone, threads=threads, progress=progress)
+    return _taken(config, decision, tried)
+
+
+def fill(config: TrainConfig, plan: TransferPlan) -> TrainConfig:
+    """Returns the options with a plan's in all places but those that the user filled; both count as given."""
     kept = config.given - {"strategy"}
-    plan = {name: value for name, value in decision.plan.options.items() if name not in kept}
+    options = {name: value for name, value in plan.options.items() if name not in kept}
     flat = {name: value for room in config.to_dict().values() for name, value in room.items()}
-    planned = replace(TrainConfig.of({**flat, **plan}), given=config.given)
-    reasons = {
-        name: Resolved(value, decision.reasons.get(name, "planned by strategy auto")) for name, value in plan.items()
+    return replace(TrainConfig.of({**flat, **options}), given=config.given | options.keys())
+
+
+def idle_options(config: TrainConfig) -> frozenset[str]:
+    """Returns the options that were given and do nothing, where the way trains no layer by gradient descent."""
+    of_training = {declared.name for declared in fields(FinetuneConfig)} - {"pool"} | {"freeze"}
+    return frozenset() if trains_layers(config) else config.given & of_training
+
+
+def _taken(config: TrainConfig, decision: Decision, tried: Tried) -> Way:
+    """Returns the way that was taken after trying, with the reasons."""
+    plan = tried.taken.plan
+    why = decision.reasons if plan == decision.plan else {}
+    strategy = Resolved(plan.strategy, "; ".join(filter(None, (why.get("strategy"), tried.verdict))))
+    planned = {
+        name: Resolved(value, why.get(name, "planned by strategy auto"))
+        for name, value in plan.options.items()
+        if name not in config.given - {"strategy"}
     }
-    strategy_and_why = Resolved(planned.transfer.strategy, decision.reasons["strategy"])
-    return Way(planned, strategy_and_why, decision, reasons)
+    return Way(tried.taken.config, strategy, replace(decision, tries=tried.tries), planned, tried.trained)
 
 
 def train_way(
