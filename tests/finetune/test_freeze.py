@@ -122,6 +122,21 @@ def test_random_weights_have_the_stated_spread_and_fresh_statistics(network):
     assert torch.equal(stage[1].weight, torch.ones(12))
 
 
+def test_fresh_statistics_are_those_of_the_pictures_after_a_few_dozen_mini_batches(network):
+    for _, group in network.groups():
+        for layer in group.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = 0.01  # as EfficientNet has it
+    cut, model = cut_and_model(network, 0, own_statistics=True)
+    draw_weights(cut.upper, init_scale=1.0, seed=1)
+    with torch.no_grad():
+        for _ in range(44):  # 0.9 ** 44 is a hundredth
+            model.train()(PIXELS)
+        first, normalisation = dict(cut.upper)["stem"][:2]
+        expected = first(PIXELS).mean(dim=(0, 2, 3))
+    torch.testing.assert_close(normalisation.running_mean, expected, rtol=0.02, atol=0.0)
+
+
 def test_the_seed_decides_the_random_weights(network):
     def drawn(seed):
         cut, _ = cut_and_model(network, 0)

@@ -1,5 +1,6 @@
 import itertools
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,32 @@ def test_every_update_is_recorded(easy):
     assert [i.step for i in told if i.validation_loss is not None] == [5, 10, 12]
     assert training.stopped == "all 3 epochs are done"
     assert training.failed_at is None
+
+
+class Listener(Silent):
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.said, self.notes = [], []
+
+    def stage(self, label, total):
+        return nullcontext(lambda n_done, note="": self.notes.append(note))
+
+    def say(self, message):
+        self.said.append(message)
+
+
+def test_whoever_watches_is_told_how_training_stands_at_every_update_and_once_at_the_end(easy):
+    listener = Listener()
+    training = fit(only_head(), easy, easy, config(every=4), seed=0, progress=listener)
+    last = training.iterations[-4:]
+    assert len(listener.notes) == len(training.iterations) == 12
+    assert listener.notes[2].startswith("Epoch 1 of 3: training loss")
+    assert "validation" not in listener.notes[2]
+    assert "validation loss" in listener.notes[3]
+    assert f"training loss {np.mean([i.loss for i in last]):.3f}," in listener.notes[-1]
+    assert f"validation loss {last[-1].validation_loss:.3f}, accuracy" in listener.notes[-1]
+    assert listener.said == [listener.notes[-1].replace("\n", "; ")]
 
 
 def test_the_same_seed_gives_the_same_weights(noise):

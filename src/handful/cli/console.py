@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from handful.core.files import dump_json
+from handful.core.progress import Advance
 
 
 class Bars:
-    """Draws a bar with rate and time left for every stage; quiet where nobody watches."""
+    """Draws a bar with rate and time left for every stage, its note below; quiet where nobody watches."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
 
     @contextmanager
-    def stage(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Shows a bar while the stage is open."""
+    def stage(self, label: str, total: int) -> Iterator[Advance]:
+        """Shows a bar while the stage is open; the note is gone when it closes."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=28),
@@ -32,9 +33,14 @@ class Bars:
             _Rate(),
             TimeRemainingColumn(compact=True),
         )
-        with RichProgress(*columns, console=self.console, disable=not self.console.is_terminal) as bars:
-            task = bars.add_task(label, total=total)
-            yield lambda n_done: bars.advance(task, n_done)
+        with _NotedBars(*columns, console=self.console, disable=not self.console.is_terminal) as bars:
+            task = bars.add_task(label, total=total, note="")
+
+            def advance(n_done: int, note: str = "") -> None:
+                bars.update(task, advance=n_done, note=note)
+
+            yield advance
+            bars.update(task, note="")
 
     def say(self, message: str) -> None:
         """Prints a remark above the bars."""
@@ -63,6 +69,15 @@ def complain(message: str, *, exit_code: int, as_json: bool) -> None:
 def _write(stream: TextIO, text: str) -> None:
     """Writes a line; what is no UTF-8 (bytes of odd file names) is written as an escape."""
     stream.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+class _NotedBars(RichProgress):
+    """Bars, and below them what was said of the work."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yields the bars and the notes that are not empty."""
+        yield from super().get_renderables()
+        yield from (Text(task.fields["note"], style="dim") for task in self.tasks if task.fields["note"])
 
 
 class _Rate(ProgressColumn):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """Called while a stage is open."""
+
+    def __call__(self, n_done: int, note: str = "") -> None:
+        """Takes the number of steps just done, and how the work stands in a line or two, where that says something."""
 
 
 class Progress(Protocol):
     """Told about stages of work; the command line draws bars from it, a library user may pass another."""
 
     def stage(self, label: str, total: int) -> AbstractContextManager[Advance]:
-        """Opens a stage of `total` steps; the context gives a function that is called with the number just done."""
+        """Opens a stage of `total` steps; the context gives a function that is told of the steps just done."""
 
     def say(self, message: str) -> None:
         """Passes on one sentence about what is happening."""
@@ -30,5 +34,5 @@ class Silent:
         """Drops the message."""
 
 
-def _ignore(n_done: int) -> None:
-    """Takes the number of steps done and does nothing with it."""
+def _ignore(n_done: int, note: str = "") -> None:
+    """Takes what was done and does nothing with it."""

@@ -16,6 +16,12 @@ from handful.backbones.pooling import L2Pooled
 from handful.finetune.recipe import body_layer, count_frozen, groups_below
 from handful.finetune.stack import Stack
 
+FRESH_MOMENTUM = 0.1
+"""Weight of a mini-batch in the statistics of batch normalisation that begin at 0 and 1: PyTorch's own.
+
+Networks that saw a million pictures have 0.01, with which a set of a few hundred would hardly be felt in ten epochs.
+"""
+
 
 class Pooling(nn.Module):
     """What stands between the layer groups and the new layers; leaves features that are pooled already alone."""
@@ -179,7 +185,8 @@ def draw_weights(groups: Sequence[tuple[str, nn.Module]], *, init_scale: float, 
     """Draws all weights of some layer groups at random: the paper's "architecture only".
 
     Weights are normal with standard deviation init_scale * sqrt(2 / inputs of a neuron) (He et al. 2015, equation 10),
-    biases zero; batch normalisation starts as the identity with fresh statistics.
+    biases zero; batch normalisation starts as the identity with fresh statistics, which follow the mini-batches
+    soon (`FRESH_MOMENTUM`).
 
     Args:
         groups: changed in place.
@@ -197,3 +204,4 @@ def draw_weights(groups: Sequence[tuple[str, nn.Module]], *, init_scale: float, 
                         layer.bias.zero_()
                 elif isinstance(layer, nn.BatchNorm2d):
                     layer.reset_parameters()
+                    layer.momentum = FRESH_MOMENTUM

@@ -21,16 +21,16 @@ class Keeper:
     def __init__(self, model: Trainable, *, keeps: bool) -> None:
         self.model = model
         self.keeps = keeps
-        self.best_step = 0
-        self.best_loss = math.inf
+        self.latest: Iteration | None = None
+        self.best: Iteration | None = None
         self.n_since = 0
         self.weights: dict[str, Tensor] = {}
 
     def look(self, check: Iteration) -> None:
         """Takes note of a check on the validation part."""
-        loss = check.validation_loss
-        if loss is not None and loss < self.best_loss:
-            self.best_loss, self.best_step, self.n_since = loss, check.step, 0
+        self.latest = check
+        if _validation_loss(check) < _validation_loss(self.best):
+            self.best, self.n_since = check, 0
             if self.keeps:
                 self.weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         else:
@@ -66,10 +66,32 @@ def finish(keeper: Keeper, iterations: Sequence[Iteration], *, stopped: str, sec
     return Training(
         iterations=tuple(iterations),
         stopped=stopped,
-        best_step=0 if failed_at is not None else (keeper.best_step if keeper.weights else last.step),
+        best_step=0 if failed_at is not None else (keeper.best.step if keeper.best and keeper.weights else last.step),
         overfits_from=None if failed_at is not None else overfitting_step(iterations),
         failed_at=failed_at,
         seconds=seconds,
+    )
+
+
+def standing(keeper: Keeper, recent: Collection[Iteration], *, epochs: int) -> str:
+    """Returns how a training stands: a line on the last pass and one on the last and the best check, if any.
+
+    Args:
+        keeper: knows the checks.
+        recent: the updates of the last pass, or what there is of it; at least one.
+        epochs: passes that training will take, at most.
+    """
+    loss = sum(iteration.loss for iteration in recent) / len(recent)
+    accuracy = sum(iteration.accuracy for iteration in recent) / len(recent)
+    *_, last = recent
+    line = f"Epoch {last.epoch} of {epochs}: training loss {loss:.3f}, accuracy {100 * accuracy:.1f} %"
+    latest, best = keeper.latest, keeper.best
+    if latest is None or best is None:
+        return line
+    return (
+        f"{line}\n"
+        f"validation loss {latest.validation_loss:.3f}, accuracy {100 * (latest.validation_accuracy or 0.0):.1f} %; "
+        f"best {best.validation_loss:.3f}, {100 * (best.validation_accuracy or 0.0):.1f} % in epoch {best.epoch}"
     )
 
 
@@ -103,6 +125,11 @@ def pass_accuracy(recent: Collection[Iteration], n_batches: int) -> float | None
     if len(recent) < n_batches:
         return None
     return sum(iteration.accuracy for iteration in recent) / n_batches
+
+
+def _validation_loss(check: Iteration | None) -> float:
+    """Returns the validation loss of a check; infinity where there was none."""
+    return math.inf if check is None or check.validation_loss is None else check.validation_loss
 
 
 def _losses_between(iterations: Sequence[Iteration], steps: Sequence[int]) -> list[float]:

@@ -22,7 +22,7 @@ from handful.core.records import FloatArray, IntArray
 from handful.core.training import Iteration, Training
 from handful.finetune.batches import Batches
 from handful.finetune.freeze import Trainable
-from handful.finetune.history import Keeper, finish, pass_accuracy
+from handful.finetune.history import Keeper, finish, pass_accuracy, standing
 from handful.finetune.optimiser import Optimiser
 from handful.finetune.parameters import parameter_groups
 from handful.finetune.precision import Precision, autocast, suitable_threads
@@ -80,7 +80,7 @@ def fit(
         config: the options, resolved by `recipe.resolve`.
         seed: decides order, views, dropout and MixUp; equal arguments give equal weights.
         precision: of multiplications, from `precision.training_precision`.
-        progress: told about every update.
+        progress: told about every update, with its figures.
         watch: told about every update, with its figures.
         clock: seconds; for tests of the time budget.
     """
@@ -94,9 +94,9 @@ def fit(
     iterations: list[Iteration] = []
     recent: deque[Iteration] = deque(maxlen=batches.n_batches)
     keeper = Keeper(model, keeps=config.keep == "best")
-    stopped = ""
-    bar = (progress or Silent()).stage("Training", n_steps)
-    with torch.random.fork_rng(devices=[]), suitable_threads(model), bar as advance:
+    stopped, stands = "", ""
+    shown = progress or Silent()
+    with torch.random.fork_rng(devices=[]), suitable_threads(model), shown.stage("Training", n_steps) as advance:
         torch.manual_seed(seed)  # for dropout inside the network's own layers
         model.head.seed_dropout(seed)
         for iteration in _updates(model, batches, config, n_steps=n_steps, seed=seed, precision=precision):
@@ -111,11 +111,13 @@ def fit(
                 keeper.look(done)
                 stopped = stopped or keeper.why_stop(config.patience)
             iterations.append(done)
-            advance(1)
+            stands = standing(keeper, recent, epochs=config.epochs)
+            advance(1, stands)
             if watch:
                 watch(done)
             if stopped:
                 break
+    shown.say(stands.replace("\n", "; "))
     return finish(keeper, iterations, stopped=stopped, seconds=clock() - start)
 
 
