@@ -34,14 +34,15 @@ def result(
     """Returns a trial that ends with these answers, on curves that rise to them."""
     final = float(np.mean(right)) if len(right) else 0.2
     n_done = n_epochs if status == "done" else max(n_epochs // 4, 1)
-    rng = np.random.default_rng((seed, len(right), n_epochs))
+    rng = np.random.default_rng((seed, n_epochs, round(1e4 * final)))
+    gap = gap * rng.uniform(0.8, 1.2)
     curve = []
     for epoch in range(1, n_done + 1):
         share = 1.0 - math.exp(-4.0 * epoch / n_epochs)
         wobble = 0.012 * rng.normal() if epoch < n_done else 0.0
         validation = final if epoch == n_epochs else min(max(0.2 + (final - 0.2) * share + wobble, 0.0), 1.0)
         training = min(max(validation + gap * epoch / n_epochs, 0.0), 1.0)
-        loss = (1.6 - 1.5 * training) * (1.0 + 0.03 * rng.normal())
+        loss = (1.9 - 1.8 * training) * (1.0 + 0.03 * rng.normal())
         curve.append(Checkpoint(epoch, 16 * epoch, loss, training, loss + 2.0 * gap * epoch / n_epochs, validation))
     stopped = {
         "done": f"all {n_epochs} epochs are done",
@@ -100,11 +101,11 @@ def study(settings: Sequence[Setting], axes: Sequence[Axis], *, seeds: Sequence[
     )
 
 
-def grid_study(axes: Sequence[Axis], skill: Skill, *, n_seeds: int = 3, n_pictures: int = 400, gap: float = 0.05):
+def grid_study(axes: Sequence[Axis], skill: Skill, *, n_seeds: int = 3, n_pictures: int = 400) -> Study:
     """Returns a grid over the axes' values, in which every setting answers as its skill says."""
     names = [axis.option for axis in axes]
     settings = [
-        setting(options, _trained(options, skill, seeds=range(n_seeds), n_pictures=n_pictures, gap=gap))
+        setting(options, _trained(options, skill, seeds=range(n_seeds), n_pictures=n_pictures))
         for values in itertools.product(*(axis.values for axis in axes))
         for options in [dict(zip(names, values, strict=True))]
     ]
@@ -166,9 +167,7 @@ def _searched_skill(options: Mapping[str, Any]) -> float:
     return max(skill - (0.08 if options["nonlinearity"] == "sigmoid" else 0.0), 0.2)
 
 
-def _trained(
-    options: Mapping[str, Value], skill: Skill, *, seeds: Sequence[int], n_pictures: int, gap: float
-) -> list[TrialResult]:
+def _trained(options: Mapping[str, Value], skill: Skill, *, seeds: Sequence[int], n_pictures: int) -> list[TrialResult]:
     """Returns one result per seed; pictures are as hard for every setting, as they are in truth."""
     truth = skill(options)
     results = []
@@ -177,5 +176,6 @@ def _trained(
         own = np.random.default_rng((seed, zlib.crc32(repr(options).encode())))
         right = hardness + 0.08 * own.normal(size=n_pictures) < truth
         status: Status = "failed" if truth == FAILS else "done"
-        results.append(result(right, options=options, seed=seed, status=status, gap=gap))
+        overfitting = max(truth - 0.6, 0.0) ** 2 * 2
+        results.append(result(right, options=options, seed=seed, status=status, gap=overfitting))
     return results

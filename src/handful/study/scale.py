@@ -42,6 +42,7 @@ class Scale:
         names: the values as they are written, one step apart; empty where values are numbers on a line.
         log: whether places are decimal logarithms.
         zero: the place of 0 on a logarithmic axis: one step below the smallest other value.
+        low, high: places of the ends.
         ticks: places and what is written there; "" where there is no room.
     """
 
@@ -50,6 +51,8 @@ class Scale:
     names: tuple[str, ...]
     log: bool
     zero: float
+    low: float
+    high: float
     ticks: tuple[tuple[float, str], ...]
 
     def place(self, value: Value) -> float:
@@ -69,20 +72,28 @@ class Scale:
 
 def scale_of(axis: Axis) -> Scale:
     """Returns the axis for an option: logarithmic where its values span decades, by name where they are no numbers."""
-    label = LABELS.get(axis.option, axis.option.replace("_", " "))
+    label = label_of(axis.option)
     if axis.low is not None and axis.high is not None:
         ends = (math.log10(axis.low), math.log10(axis.high)) if axis.log else (axis.low, axis.high)
-        return Scale(axis.option, label, (), axis.log, ends[0], _range_ticks(*ends, log=axis.log))
+        return Scale(axis.option, label, (), axis.log, ends[0], *ends, _range_ticks(*ends, log=axis.log))
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in axis.values):
         names = tuple(dict.fromkeys(value_text(value) for value in axis.values))
-        return Scale(axis.option, label, names, False, 0.0, tuple(enumerate(names)))
+        return Scale(axis.option, label, names, False, 0.0, 0.0, len(names) - 1.0, tuple(enumerate(names)))
     numbers = sorted({_number(value) for value in axis.values})
     positive = [number for number in numbers if number > 0]
     log = numbers[0] >= 0 and len(positive) > 1 and positive[-1] >= DECADES_FROM * positive[0]
-    step = math.log10(positive[-1] / positive[0]) / (len(positive) - 1) if log else 0.0
-    scale = Scale(axis.option, label, (), log, math.log10(positive[0]) - step if log else 0.0, ())
-    ticks = [(scale.place(number), value_text(number)) for number in numbers]
-    return Scale(axis.option, label, (), log, scale.zero, _with_room(ticks))
+    places, zero = numbers, 0.0
+    if log:
+        places = [math.log10(number) for number in positive]
+        zero = places[0] - (places[-1] - places[0]) / (len(places) - 1)
+        places = [zero] * (numbers[0] == 0) + places
+    ticks = [(place, value_text(number)) for place, number in zip(places, numbers, strict=True)]
+    return Scale(axis.option, label, (), log, zero, places[0], places[-1], _with_room(ticks))
+
+
+def label_of(option: str) -> str:
+    """Returns what an option is called under an axis."""
+    return LABELS.get(option, option.replace("_", " "))
 
 
 def value_text(value: Value) -> str:
@@ -102,8 +113,8 @@ def value_text(value: Value) -> str:
 
 
 def setting_text(options: Mapping[str, Value]) -> str:
-    """Returns "lr 0.001, batch 32"."""
-    return ", ".join(f"{name} {value_text(value)}" for name, value in options.items())
+    """Returns "lr 0.001, batch 32"; a line may break between options only."""
+    return ", ".join(f"{name}\N{NO-BREAK SPACE}{value_text(value)}" for name, value in options.items())
 
 
 def _number(value: Value) -> float:
