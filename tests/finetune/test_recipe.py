@@ -1,8 +1,10 @@
+import sys
+
 import pytest
 
 from handful.core.config import FinetuneConfig
-from handful.core.errors import ConfigError
-from handful.finetune import cautions, check_recipe, count_frozen, groups_below, resolve
+from handful.core.errors import ConfigError, MissingExtraError
+from handful.finetune import cautions, check_extras, check_recipe, count_frozen, groups_below, resolve
 from handful.finetune.recipe import layer_factors
 from handful.testing.backbone import toy_spec
 
@@ -89,3 +91,18 @@ def test_rate_and_decay_are_filled_in_by_the_optimiser():
 def test_an_unusual_rate_is_a_caution_and_no_error(rate):
     assert f"lr is {rate:g}, outside the usual" in cautions(FinetuneConfig(lr=rate))[0]
     assert cautions(FinetuneConfig(lr=1e-3)) == cautions(FinetuneConfig()) == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "library", "extra"),
+    [
+        ({"augmentation": "randaugment"}, "kornia", "augment"),
+        ({"augmentation": "trivialaugment"}, "kornia", "augment"),
+        ({"tensorboard": True}, "tensorboardX", "tensorboard"),
+    ],
+)
+def test_a_library_that_is_missing_is_noticed_before_work_starts(monkeypatch, options, library, extra):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=rf"handful\[{extra}\]"):
+        check_extras(FinetuneConfig(**options))
+    check_extras(FinetuneConfig())

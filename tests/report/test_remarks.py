@@ -3,8 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from handful.core.records import Resolved
 from handful.evaluate import evaluate, wilson_interval
 from handful.report.remarks import FEW_PICTURES, majority_class, remarks
+from tests.report.trained import training, with_training
 
 
 def with_answers(run, right, *, confidence=0.9, true=None):
@@ -85,3 +87,11 @@ def test_leaks_are_warnings_and_warnings_come_first(make_run):
     assert found[0].level == "warning"
     assert found[0].text.startswith("LEAK: 3")
     assert found[-1].level == "note"
+
+
+@pytest.mark.parametrize(("rate", "unusual"), [(2.0, True), (1e-7, True), (1e-3, False)])
+def test_what_was_said_of_the_rate_while_training_stays_in_the_report(make_run, rate, unusual):
+    run = with_training(with_answers(make_run(), [True] * 90 + [False] * 10), training(n_epochs=1))
+    run = dataclasses.replace(run, options={**run.options, "lr": Resolved(rate, "chosen by the user")})
+    assert (f"lr is {rate:g}, outside the usual" in texts(run, "note")) == unusual
+    assert remarks(dataclasses.replace(run, training=())) == ()

@@ -1,8 +1,11 @@
+import dataclasses
+import importlib.util
 import json
 
 import pytest
 
 from handful.core.errors import HandfulError
+from handful.core.records import Resolved
 from handful.report import result_dict, write_run
 from handful.report.result import config_dict
 from tests.report.trained import training, with_training
@@ -58,3 +61,14 @@ def test_hostile_names_do_not_stop_the_writing(make_run, tmp_path):
 def test_a_training_leaves_its_updates(make_run, tmp_path):
     write_run(with_training(make_run(n_test=8), training(n_epochs=2)), tmp_path / "run")
     assert len((tmp_path / "run/figures/training.csv").read_text("utf-8").splitlines()) == 1 + 2 * 17
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_events_are_written_where_they_are_asked_for(make_run, tmp_path, wanted):
+    if importlib.util.find_spec("tensorboardX") is None:
+        pytest.skip("the extra 'tensorboard' is not installed")
+    run = with_training(make_run(n_test=8), training(n_epochs=2))
+    run = dataclasses.replace(run, options={**run.options, "tensorboard": Resolved(wanted, "chosen by the user")})
+    write_run(run, tmp_path / "run")
+    assert len(list(tmp_path.glob("run/tensorboard/efficientnet-lite0/events.*"))) == wanted

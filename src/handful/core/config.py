@@ -22,6 +22,7 @@ VIEWS = ("auto", "plain", "mirror", "crops")
 VIEW_USES = ("average", "rows")
 FITS = ("auto", "crop", "squash", "pad")
 INTERPOLATIONS = ("auto", "bilinear", "bicubic")
+INPUTS = ("network", "unit")
 STRATEGIES = ("auto", "features", "freeze", "scratch", "full")
 OPTIMIZERS = ("sgd", "adamw")
 MOMENTUM_FORMS = ("common", "paper")
@@ -126,6 +127,9 @@ class FeaturesConfig:
         "auto",
         "Resampling; auto tries both by validation where pictures are smaller than the network's input.",
         choices=INTERPOLATIONS,
+    )
+    input: str = option(
+        "network", "Pixel values: as the network was trained with, or unit (0 to 1, in each channel).", choices=INPUTS
     )
     views: str = option("auto", "Views of each picture: plain, with its mirror image, or with crops.", choices=VIEWS)
     view_use: str = option("average", "Average the views' features, or train on each as a row.", choices=VIEW_USES)
@@ -234,6 +238,7 @@ class FinetuneConfig:
     pool: str = option(
         "max", "l2 replaces the network's max pooling by the root of the sum of squares.", choices=POOLINGS
     )
+    tensorboard: bool = option(False, "Write the curves for TensorBoard too, into the run folder.")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ class Preprocessing:
 
     Attributes:
         size: side of the square, pixels.
-        fit: "crop" takes the central square, "squash" changes the aspect ratio, "pad" adds a border in the mean colour.
+        fit: "crop" takes the central square, "squash" changes the aspect ratio, "pad" adds a border in the colour
+            `mean`, which becomes zero.
         interpolation: resampling filter; antialiased when pictures get smaller.
         share: side of the central crop as a share of the shorter side (1.0: all of it).
         mean: subtracted from each channel, in units of pixel values 0..255.

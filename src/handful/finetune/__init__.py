@@ -6,7 +6,7 @@ the new layers, `activations` and `batches` feed them, `loop` trains.
 
 from handful.finetune.layers import NewLayer, parse_head
 from handful.finetune.precision import Precision, training_precision
-from handful.finetune.recipe import cautions, check_recipe, count_frozen, groups_below, resolve
+from handful.finetune.recipe import cautions, check_extras, check_recipe, count_frozen, groups_below, resolve
 from handful.finetune.schedule import Schedule, rate
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Precision",
     "Schedule",
     "cautions",
+    "check_extras",
     "check_recipe",
     "count_frozen",
     "groups_below",

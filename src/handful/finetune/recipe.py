@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 
 from handful.backbones import Tap
 from handful.core.config import HEADS, FinetuneConfig
-from handful.core.errors import ConfigError
+from handful.core.errors import ConfigError, MissingExtraError
 from handful.core.notation import nearest, read_factors
 from handful.core.records import Resolved
 from handful.finetune.layers import parse_head
@@ -62,6 +63,14 @@ def check_recipe(
     faults = list(_faults(checks))
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def check_extras(config: FinetuneConfig) -> None:
+    """Raises MissingExtraError where an option needs a library that is not installed; imports none."""
+    if config.augmentation in ("randaugment", "trivialaugment") and find_spec("kornia") is None:
+        raise MissingExtraError(f"augmentation {config.augmentation!r}", "augment")
+    if config.tensorboard and find_spec("tensorboardX") is None:
+        raise MissingExtraError("option tensorboard", "tensorboard")
 
 
 def cautions(config: FinetuneConfig) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from handful.core.config import FinetuneConfig
 from handful.core.records import Run
+from handful.finetune import cautions
 from handful.report.text import counted, listed, percent, percent_range, printable
 
 FEW_PICTURES = 10
@@ -45,6 +47,7 @@ def remarks(run: Run) -> tuple[Remark, ...]:
         *_held_out(run),
         *_calibration(run),
         *_no_mistakes(run),
+        *_unusual_recipe(run),
     )
     return tuple(sorted(found, key=lambda remark: remark.level != "warning"))
 
@@ -160,3 +163,10 @@ def _no_mistakes(run: Run) -> tuple[Remark, ...]:
             f"{percent(1.0 - figures.accuracy_interval[0])} of mistakes could have been this lucky.",
         ),
     )
+
+
+def _unusual_recipe(run: Run) -> tuple[Remark, ...]:
+    if not run.training or "lr" not in run.options:
+        return ()
+    recipe = FinetuneConfig(lr=run.options["lr"].value)
+    return tuple(Remark("note", text) for text in cautions(recipe))

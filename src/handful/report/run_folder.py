@@ -6,6 +6,7 @@ from pathlib import Path
 
 from handful.core.files import write_bytes, write_json, write_text
 from handful.core.records import Run
+from handful.report.events import write_events
 from handful.report.figures import figures
 from handful.report.numbers import reliability, searches
 from handful.report.page import render_page
@@ -30,6 +31,7 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     | skipped.csv | the files that were not used, and why |
     | predictions.csv | the probabilities of every test picture |
     | figures/*.csv, *.png, *.svg | each figure and its numbers |
+    | tensorboard/* | how layers were trained, for TensorBoard, where the option asks for it |
     | report.html | the page, self-contained |
     | result.json | the result; written last, so that a folder that has it is complete |
 
@@ -51,6 +53,8 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
         write_text(folder / "figures" / name, text)
     for name, data in figures(run).items():
         write_bytes(folder / "figures" / name, data)
+    if "tensorboard" in run.options and run.options["tensorboard"].value:
+        write_events(run, folder / "tensorboard")
     write_text(folder / "report.html", render_page(run, folder=final or folder))
     write_json(folder / "result.json", result_dict(run))
 

@@ -22,6 +22,9 @@ MIRROR_LIMIT = 1000
 WIDE = 1.5
 """Aspect ratio (that of a 3:2 photograph) past which a central square would lose more than a third of a picture."""
 
+UNIT: tuple[tuple[float, float, float], tuple[float, float, float]] = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
+"""Mean and deviation that make pixel values 0 to 1: the paper's section 3.4."""
+
 HeldOutLoss = Callable[[Preprocessing], float]
 """Held-out log loss of a probe on some training pictures, prepared in the given way."""
 
@@ -65,14 +68,15 @@ def plan_features(
     """
     size = config.size or spec.input_size
     sizes = Resolved(size, "chosen by the user" if config.size else f"what {spec.name} was trained with")
+    mean, std = UNIT if config.input == "unit" else (spec.mean, spec.std)
     fit = _fit(config, pictures)
     views = _views(config, len(pictures))
     base = Preprocessing(
         size=size,
         fit=cast(Fit, fit.value),
         interpolation=spec.interpolation,
-        mean=spec.mean,
-        std=spec.std,
+        mean=mean,
+        std=std,
     )
     interpolation = _interpolation(config, base, pictures, held_out_loss=held_out_loss)
     return FeaturePlan(

@@ -11,6 +11,7 @@ from handful.core.config import HEADS, FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Resolved, Split
+from handful.finetune import check_extras
 from handful.transfer.bench import Candidate
 from handful.transfer.choose import decide
 from handful.transfer.layers import train_layers, trains_layers
@@ -46,7 +47,13 @@ class Way:
 
 
 def check_ways(config: TrainConfig, backbones: Backbones) -> None:
-    """Raises ConfigError for options that cannot go together, before any picture is read."""
+    """Checks what can be checked before any picture is read.
+
+    Raises:
+        ConfigError: options that cannot go together.
+        MissingExtraError: an option needs a library that is not installed.
+    """
+    check_extras(config.finetune)
     if len(backbones) > 1 and (config.transfer.strategy == "auto" or trains_layers(config)):
         raise ConfigError(
             f"backbone is {config.features.backbone!r}, strategy is {config.transfer.strategy!r} and head is "
