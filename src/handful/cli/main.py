@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from handful.cli import advise, backbones, check, demo, predict, report, train
+from handful.cli import advise, backbones, check, demo, predict, report, reproduce, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
 from handful.core.errors import HandfulError
@@ -50,6 +50,7 @@ app.command("check")(with_options(check.check, rooms=("reading",)))
 app.command("backbones")(backbones.backbones)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
+app.command("reproduce")(reproduce.reproduce)
 
 
 def main() -> None:
