@@ -28,9 +28,13 @@ class BundleError(HandfulError):
 
 
 class TrainingError(HandfulError):
-    """A training came to nothing: its loss was no longer a number."""
+    """A training came to nothing: its loss was no longer a number, at the update `failed_at`."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, failed_at: int | None = None) -> None:
+        super().__init__(message)
+        self.failed_at = failed_at
 
 
 class MissingExtraError(HandfulError):

@@ -53,7 +53,7 @@ class TrialResult:
         trial: what was trained.
         status: "done"; "failed", where the loss was no longer a number; "pruned", where the search gave it up.
         stopped: why it ended, in plain words.
-        curve: one entry per epoch, as far as it went.
+        curve: one entry per epoch, as far as it went; a single one, of epoch 0, where an output layer was solved for.
         failed_at: the update at which the loss was no longer a number.
         n_train: pictures that it was trained with.
         right: one truth value per validation picture, in the order of the data set: whether the last weights answer it
@@ -71,7 +71,7 @@ class TrialResult:
     @property
     def accuracy(self) -> float | None:
         """Validation accuracy at the end, in [0, 1]; None unless the trial is done."""
-        return self.curve[-1].validation_accuracy if self.status == "done" else None
+        return sum(self.right) / len(self.right) if self.status == "done" else None
 
     @property
     def loss(self) -> float | None:

@@ -15,7 +15,7 @@ from handful.core.progress import Progress
 from handful.core.records import ImageTable, IntArray, Picture, PixelArray, Split
 from handful.features import Pool, Preprocessing, Show, extract, trunk_from_weights
 from handful.split import hold_out, subset
-from handful.transfer.plan import choose_backbones, plan_features
+from handful.transfer.plan import plan_features
 from handful.transfer.probe import locate_weights
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class Learning:
         """The pictures of `rows`."""
         return [self.table.pictures[index] for index in self.rows]
 
+    def places(self, rows: IntArray) -> IntArray:
+        """Returns where in `rows` some of its pictures are, int64."""
+        found: IntArray = np.searchsorted(self.rows, rows)
+        return found
+
     def parts(self, config: TrainConfig) -> Split:
         """Returns what a trial trains and validates with; as many validate as would test, and nothing tests.
 
@@ -67,17 +72,6 @@ class Learning:
             chosen = subset(self.table.labels[train], n_images=config.split.images, seed=config.run.seed)
             train = train[chosen]
         return Split(train, validation, np.array([], dtype=np.int64), given=True)
-
-
-def settled(config: TrainConfig) -> TrainConfig:
-    """Returns a trial's options with the resampling that is left open settled: the network's own.
-
-    Training would choose by a probe, on pictures that a trial may validate with.
-    """
-    if config.features.interpolation != "auto":
-        return config
-    specs, _ = choose_backbones(config.features)
-    return replace(config, features=replace(config.features, interpolation=specs[0].interpolation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +94,7 @@ def frozen_features(learning: Learning, config: TrainConfig, *, seed: int) -> Fr
 
     Args:
         learning: the pictures.
-        config: the options, settled.
+        config: of the trial.
         seed: of the changed views, which every trial shares.
     """
     from handful.finetune.activations import Activations

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
-from handful.core.config import HEADS, TrainConfig
+from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.files import dump_json, sha256_bytes
 from handful.core.records import ImageTable, Split
 from handful.core.study import Axis, Setting, Trial, TrialResult, Value
-from handful.study.axes import NOT_STUDIED
+from handful.study.axes import NOT_STUDIED, VARIED_ROOMS
+from handful.transfer import choose_backbones
+
+TRIAL_ROOMS = ("split", *VARIED_ROOMS)
 
 
 def base_options(config: TrainConfig, axes: Sequence[Axis]) -> dict[str, Value]:
-    """Returns what a study sets and does not vary: the options that the user gave, and a new layer to train.
+    """Returns what all trials have in common: the options of theirs that the user gave, and a new layer to train.
 
     Raises:
         ConfigError: options that a study gives itself.
     """
-    flat = {name: value for room in config.to_dict().values() for name, value in room.items()}
+    rooms = config.to_dict()
+    options = {name: value for room in TRIAL_ROOMS for name, value in rooms[room].items()}
+    options["weights"] = config.run.weights
     idle = sorted(config.given & NOT_STUDIED)
     if idle:
         raise ConfigError(
-            f"{', '.join(idle)}: a study trains every setting for its epochs and judges it at the end, so that settings "
-            "can be compared. Leave this out, or vary epochs."
+            f"{', '.join(idle)}: a study trains every setting for its epochs and judges it at the end, so that "
+            "settings can be compared. Leave this out, or vary epochs."
         )
     if config.transfer.strategy == "auto":
         raise ConfigError(
@@ -33,7 +39,7 @@ def base_options(config: TrainConfig, axes: Sequence[Axis]) -> dict[str, Value]:
     both = sorted(config.given & {axis.option for axis in axes})
     if both:
         raise ConfigError(f"{', '.join(both)} is both given and varied; leave out one of the two.")
-    given = {name: flat[name] for name in flat if name in config.given}
+    given = {name: value for name, value in options.items() if name in config.given}
     return given if "head" in given or any(axis.option == "head" for axis in axes) else {**given, "head": "C"}
 
 
@@ -46,13 +52,16 @@ def grid(axes: Sequence[Axis]) -> list[dict[str, Value]]:
 
 
 def trial_config(trial: Trial) -> TrainConfig:
-    """Returns the options of one training: nothing stops it before its epochs are done, and the last weights count."""
-    return TrainConfig.of({**trial.options, "seed": trial.seed, "patience": None, "keep": "last"})
+    """Returns the options of one training: nothing stops it before its epochs are done, and the last weights count.
 
-
-def solves(config: TrainConfig) -> bool:
-    """Returns whether a trial's output layer is solved for, rather than trained by gradient descent."""
-    return config.transfer.strategy == "features" and config.heads.head in HEADS
+    The resampling, where it is left open, is the network's own: training would choose it by a probe, on pictures that
+    the trial may validate with.
+    """
+    config = TrainConfig.of({**trial.options, "seed": trial.seed, "patience": None, "keep": "last"})
+    if config.features.interpolation != "auto":
+        return config
+    specs, _ = choose_backbones(config.features)
+    return replace(config, features=replace(config.features, interpolation=specs[0].interpolation))
 
 
 def data_sha256(table: ImageTable, split: Split) -> str:

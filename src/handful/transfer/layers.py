@@ -276,7 +276,8 @@ class Work:
         if training.failed_at is not None:
             raise TrainingError(
                 f"training failed at update {training.failed_at}: the loss was no longer a number. "
-                f"The rate was {recipe.lr:g}; try a smaller one, for instance --lr {(recipe.lr or 1.0) / 10:g}."
+                f"The rate was {recipe.lr:g}; try a smaller one, for instance --lr {(recipe.lr or 1.0) / 10:g}.",
+                failed_at=training.failed_at,
             )
         return cut, training, head_arrays(stack)
 
