@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from handful.backbones import catalog
 from handful.core.config import option_fields
-from handful.testing.backbone import toy_spec
+from handful.testing.backbone import toy_network, toy_spec
 from handful.testing.pictures import draw_folder
 
 QUICK = ("--backbone", "toy", "--epochs", "8", "--lr", "0.003", "--batch", "8")
@@ -171,6 +171,20 @@ def test_pictures_of_one_group_cannot_be_held_out_and_this_is_said(command, tmp_
     code, _, err = command("train", "grouped", "--backbone", "toy", "--group-by", "^(train|test)")
     assert code == 2
     assert "of one group, so none can be held out" in err
+
+
+@pytest.mark.parametrize(
+    "way", [("--strategy", "freeze", "--freeze", "1"), ("--strategy", "full"), ("--strategy", "scratch")], ids=" ".join
+)
+def test_statistics_stay_as_stored_unless_training_starts_at_random(command, photos, tmp_path, way):
+    command("train", photos, *QUICK, *way, "--out", "run")
+    trained = load_file(tmp_path / "run" / "model" / "trunk-0.safetensors")
+    stored = {name: tensor.numpy() for name, tensor in toy_network().body.state_dict().items() if name in trained}
+    statistics = [name for name in trained if "running" in name]
+    assert len(statistics) == 6
+    same = [name for name in statistics if np.array_equal(trained[name], stored[name])]
+    assert same == ([] if "scratch" in way else statistics)
+    assert not np.array_equal(trained["head.1.weight"], stored["head.1.weight"])
 
 
 def test_from_scratch_no_weights_are_needed_and_none_are_used(command, photos, tmp_path, monkeypatch):

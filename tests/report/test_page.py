@@ -3,7 +3,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from handful.core.records import Finding, Skipped
+from handful.core.records import Finding, Skipped, WeightsUsed
 from handful.report.learning import learnings
 from handful.report.page import render_page
 from tests.report.trained import decision, training, with_training
@@ -126,6 +126,15 @@ def test_it_says_how_it_was_made_and_how_to_use_it(make_run):
         "turned upright",
     ):
         assert expected in text
+
+
+def test_random_weights_have_no_file_to_show(make_run):
+    run = make_run()
+    drawn = WeightsUsed("alexnet-grouped", "none", "", "none: drawn at random (seed 0)", "none")
+    text = page_of(dataclasses.replace(run, weights=(drawn,))).text
+    assert "none: drawn at random (seed 0)" in text
+    assert "SHA-256" not in text
+    assert "SHA-256" in page_of(run).text
 
 
 def test_long_lists_of_skipped_files_are_cut(make_run):
