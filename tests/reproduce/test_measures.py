@@ -1,0 +1,116 @@
+"""Estimates and their standard errors, against closed forms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from handful.core.study import Setting, Trial, TrialResult
+from handful.core.training import Checkpoint
+from handful.reproduce import measures
+from handful.reproduce.measures import Estimate
+from handful.study.compare import compare
+
+
+def trained(right, *, seed=0, training=1.0, validations=None, n_train=100, status="done"):
+    accuracies = validations or [sum(right) / len(right)]
+    curve = tuple(
+        Checkpoint(epoch, epoch, 0.0, training, 0.0, accuracy) for epoch, accuracy in enumerate(accuracies, start=1)
+    )
+    return TrialResult(Trial({"epochs": 4}, seed), status, "", curve, None, n_train, tuple(right))
+
+
+def setting(*results):
+    return Setting({"epochs": 4}, results, None, None)
+
+
+def answers(n_right, n=100):
+    return [True] * n_right + [False] * (n - n_right)
+
+
+def test_one_seeds_accuracy_has_the_binomial_error():
+    found = measures.accuracy(setting(trained(answers(80))), chance=0.2)
+    assert found.value == 0.8
+    assert found.error == pytest.approx(math.sqrt(0.8 * 0.2 / 100))
+
+
+def test_seeds_that_differ_more_than_pictures_explain_decide_the_error():
+    found = measures.accuracy(setting(*(trained(answers(n), seed=n) for n in (20, 50, 80))), chance=0.2)
+    assert found.value == pytest.approx(0.5)
+    assert found.error == pytest.approx(0.3 / math.sqrt(3))
+
+
+def test_seeds_that_agree_leave_the_error_of_the_pictures():
+    found = measures.accuracy(setting(*(trained(answers(80), seed=seed) for seed in range(4))), chance=0.2)
+    assert found.error == pytest.approx(math.sqrt(0.8 * 0.2 / 100 / 4))
+
+
+def test_a_failed_training_counts_as_chance():
+    one = trained(answers(60))
+    found = measures.accuracy(setting(one, replace(one, status="failed", right=(), curve=())), chance=0.2)
+    assert found.value == pytest.approx(0.4)
+
+
+def test_accuracy_after_an_epoch_is_read_from_the_curve_and_stays_where_training_ended():
+    one = setting(trained(answers(80), validations=[0.4, 0.6, 0.8]))
+    assert [measures.accuracy(one, chance=0.2, epoch=epoch).value for epoch in (1, 2, 3, 9)] == [0.4, 0.6, 0.8, 0.8]
+
+
+def test_a_difference_is_that_of_the_paired_comparison():
+    first = setting(trained(answers(80)), trained(answers(82), seed=1))
+    second = setting(trained(answers(70)), trained(answers(76), seed=1))
+    found, expected = measures.difference(first, second, chance=0.2), compare(first, second)
+    assert found == Estimate(expected.difference, expected.standard_error)
+
+
+def test_a_difference_to_a_failed_training_is_to_chance():
+    first, failed = setting(trained(answers(80))), setting(replace(trained(answers(1)), status="failed", right=()))
+    found = measures.difference(first, failed, chance=0.2)
+    assert found.value == pytest.approx(0.6)
+    assert found.error == pytest.approx(math.sqrt(0.8 * 0.2 / 100))
+
+
+def test_the_gap_has_the_error_of_both_its_sides():
+    found = measures.gap(setting(trained(answers(80), training=0.9, n_train=400)))
+    assert found.value == pytest.approx(0.1)
+    assert found.error == pytest.approx(math.sqrt(0.8 * 0.2 / 100 + 0.9 * 0.1 / 400))
+
+
+def test_gaps_are_compared_picture_by_picture():
+    first = setting(trained(answers(80), training=0.99, n_train=400))
+    second = setting(trained(answers(84), training=0.93, n_train=400))
+    found = measures.gap_difference(first, second)
+    assert found.value == pytest.approx(0.06 + 0.04)
+    differs = np.array([0] * 96 + [1] * 4)
+    assert found.error == pytest.approx(math.sqrt(differs.var(ddof=1) / 100 + 0.06 * 0.94 / 400))
+
+
+def test_epochs_are_counted_up_to_the_accuracy_with_which_the_worse_ends():
+    slow = setting(trained(answers(80), validations=[0.2, 0.4, 0.6, 0.8]))
+    quick = setting(trained(answers(85), validations=[0.5, 0.8, 0.85, 0.85]))
+    found = measures.more_epochs(slow, quick)
+    assert found == Estimate(2.0, pytest.approx(math.sqrt(2 / 12)))
+    assert measures.more_epochs(quick, slow).value == -2.0
+
+
+def test_a_training_that_used_all_its_epochs_was_not_stopped():
+    whole = trained(answers(80), validations=[0.8] * 4)
+    assert measures.share_stopped(setting(whole)).value == 0.0
+    assert measures.share_stopped(setting(whole, trained(answers(80), validations=[0.8] * 3))).value == 0.5
+
+
+def test_nothing_measured_is_unknown():
+    assert measures.gap(setting(replace(trained(answers(80)), status="failed"))) is measures.UNKNOWN
+
+
+def test_intervals_of_two_standard_errors_hold_the_truth_about_19_times_in_20():
+    rng = np.random.default_rng(0)
+    n_held = 0
+    for _ in range(400):
+        results = [trained((rng.random(100) < 0.7).tolist(), seed=seed) for seed in range(3)]
+        found = measures.accuracy(setting(*results), chance=0.2)
+        n_held += abs(found.value - 0.7) <= 2 * found.error
+    assert 0.93 <= n_held / 400 <= 1.0
