@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handful.report.page import render_page
-from tests.report.trained import decision, training, with_training
+from tests.report.trained import decision, training, tried, with_training
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -72,7 +72,12 @@ def test_a_class_called_script_runs_nothing(browser, make_run, tmp_path):
 
 def test_curves_and_map_fit_at_every_width(browser, make_run, tmp_path):
     run = with_training(make_run(n_test=8), training(), training(per_epoch=300, turn=1))
-    path = written(dataclasses.replace(run, decision=decision(divergence=0.18, spread=2.0)), tmp_path)
+    ways = (
+        (0.8, None, None),
+        (0.9, 0.1, 0.04),
+        "not tried: it would take about 3 hours on this machine; --time 4h includes",
+    )
+    path = written(dataclasses.replace(run, decision=tried(decision(divergence=0.18, spread=2.0), *ways)), tmp_path)
     for width in (360, 390, 1280):
         page, said, _ = visit(browser, path, width=width)
         assert said == []

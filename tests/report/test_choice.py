@@ -4,7 +4,8 @@ import pytest
 
 from handful.core.records import Resolved
 from handful.report.choice import choice, size_share
-from tests.report.trained import decision
+from handful.report.page import render_page
+from tests.report.trained import decision, tried
 
 
 def choice_of(run, **options):
@@ -52,13 +53,48 @@ def test_the_plan_comes_with_its_reasons_and_nothing_is_lost(make_run):
     planned = {name: option.value for name, option in shown.plan.items()} | shown.rest
     assert planned == shown.decision.plan.options
     assert all(option.reason for option in shown.plan.values())
-    assert [other.options for other in shown.others] == ["--strategy features", "--strategy full"]
 
 
-def test_another_way_than_the_advised_one_is_said(make_run):
+def with_tries(run, *outcomes, taken="features"):
+    strategy = Resolved(taken, "5.0 points more of 80 validation pictures right")
+    return dataclasses.replace(run, decision=tried(decision(), *outcomes), strategy=strategy)
+
+
+def test_the_advised_way_comes_first_and_the_one_that_was_taken_is_marked(make_run):
+    ways = choice(with_tries(make_run(), (0.8, None, None), (0.85, 0.05, 0.02), "not tried: too long")).ways
+    assert [way.options for way in ways] == ["--strategy freeze --freeze 3", "--strategy features", "--strategy full"]
+    assert [way.taken for way in ways] == [False, True, False]
+    assert [way.tried.accuracy for way in ways] == [0.8, 0.85, None]
+    assert all(way.reason for way in ways)
+    assert [way.tried for way in choice_of(make_run()).ways] == [None] * 3
+
+
+def test_the_drawing_has_room_for_the_largest_difference_and_its_standard_error(make_run):
+    run = make_run()
+    assert choice(with_tries(run, (0.8, None, None), (0.85, 0.05, 0.02), (0.7, -0.1, 0.03))).reach == pytest.approx(
+        0.13
+    )
+    assert choice(with_tries(run, (0.8, None, None), "failed", (0.8, 0.0, 0.0))).reach == 1.0
+
+
+def test_the_page_tells_what_was_tried_and_what_was_not(make_run, tmp_path):
+    run = with_tries(make_run(), (0.8, None, None), (0.85, 0.05, 0.025), "not tried: about <3> hours; --time 3h")
+    page = render_page(run, folder=tmp_path)
+    shown = page[page.index('id="why"') :]
+    assert "&lsquo;features&rsquo; was taken: 5.0 points more of 80 validation pictures right." in shown
+    assert "+5.0 &plusmn; 2.5 points" in shown
+    assert "left: 100.0%" not in shown
+    assert "left: 83.3" in shown  # 5.0 of the 7.5 points that there is room for, from the middle
+    assert "not tried: about &lt;3&gt; hours; --time 3h" in shown
+    assert "Judged on 80 validation pictures" in shown
+    assert "handful train photos/ --strategy features" in shown
+
+
+def test_a_page_without_tries_says_so(make_run, tmp_path):
     run = dataclasses.replace(make_run(), decision=decision())
-    assert choice(run).trained == run.strategy
-    assert choice_of(run).trained is None
+    page = render_page(run, folder=tmp_path)
+    assert "not tried" in page
+    assert "Judged on" not in page
 
 
 def test_where_the_user_chose_there_is_nothing_to_show(make_run):

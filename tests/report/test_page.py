@@ -195,7 +195,7 @@ def test_a_decision_has_a_section_with_its_evidence(make_run):
     page = page_of(dataclasses.replace(make_run(n_test=8), decision=decided))
     for expected in (
         "This set of pictures is small and not like ImageNet : case 2 of four",
-        "features\N{RIGHT SINGLE QUOTATION MARK} was trained",
+        "features\N{RIGHT SINGLE QUOTATION MARK} was taken",
         "solar cells",
         "1,968",
         "0.29 to 0.35",

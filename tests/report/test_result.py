@@ -3,12 +3,12 @@ import json
 
 import pytest
 
-from handful.cli.advise import advice_dict
 from handful.core.files import dump_json
 from handful.core.records import Resolved, Stage
 from handful.report import result_dict
+from handful.report.remarks import remarks
 from handful.report.result import config_dict, decision_dict
-from tests.report.trained import decision, training, with_training
+from tests.report.trained import decision, training, tried, with_training
 
 KEYS = {
     "accuracy",
@@ -55,6 +55,12 @@ def test_the_result_holds_what_others_read(make_run):
 def test_the_result_survives_json(make_run):
     result = result_dict(make_run())
     assert json.loads(dump_json(result)) == result
+
+
+def test_the_remarks_of_the_page_are_in_the_result_too(make_run):
+    run = make_run(n_test=8)
+    told = [(remark["level"], remark["text"]) for remark in result_dict(run)["remarks"]]
+    assert told == [(remark.level, remark.text) for remark in remarks(run)] != []
 
 
 def test_names_that_are_no_utf_8_do_not_stop_the_writing(make_run):
@@ -121,6 +127,11 @@ def test_a_decision_is_told_with_its_evidence(make_run):
     assert json.loads(dump_json(result)) == result
 
 
-def test_a_decision_is_told_as_advise_tells_it(make_run):
-    advised = advice_dict(decision())
-    assert decision_dict(decision()) == {**advised, "similarity_interval": list(advised["similarity_interval"])}
+def test_ways_that_were_tried_are_told_with_their_figures(make_run):
+    assert decision_dict(decision())["tries"] == []
+    decided = tried(decision(), (0.8, None, None), (0.85, 0.05, 0.025), "not tried: too long")
+    told = json.loads(dump_json(result_dict(dataclasses.replace(make_run(), decision=decided))))["decision"]["tries"]
+    assert [each["plan"]["strategy"] for each in told] == ["freeze", "features", "full"]
+    assert [each["accuracy"] for each in told] == [0.8, 0.85, None]
+    assert (told[1]["difference"], told[1]["standard_error"], told[1]["n_validation"]) == (0.05, 0.025, 80)
+    assert (told[2]["reason"], told[2]["seconds"]) == ("not tried: too long", 2400.0)

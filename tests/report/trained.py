@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from handful.core.advice import Decision, Similarity
+from handful.core.advice import Decision, Similarity, Try
 from handful.core.records import Resolved, Run
 from handful.core.training import Iteration, Training
 from handful.transfer.choose import choose
@@ -52,6 +52,29 @@ def decision(*, divergence=0.388, n_images=1968, n_classes=2, spread=1.15) -> De
         n_classes=n_classes,
         backbone="efficientnet-lite0",
         n_groups=9,
+    )
+
+
+def tried(decided: Decision, *outcomes, n_validation=80) -> Decision:
+    """Returns the decision with tries: for each of its ways (accuracy, difference, standard error) or the reason."""
+    plans = [decided.plan, *(other.plan for other in decided.alternatives)]
+    return dataclasses.replace(
+        decided,
+        tries=tuple(
+            Try(plan, reason=outcome, seconds=2400.0)
+            if isinstance(outcome, str)
+            else Try(
+                plan,
+                seconds=95.3,
+                n_validation=n_validation,
+                accuracy=outcome[0],
+                loss=0.4 - outcome[0] / 10,
+                difference=outcome[1],
+                standard_error=outcome[2],
+            )
+            for plan, outcome in zip(plans, outcomes, strict=True)
+        ),
+        command="handful train photos/ --strategy features",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
 
 if TYPE_CHECKING:
-    from handful.core.advice import Decision, TransferPlan
+    from handful.core.advice import Decision
 
 BAR = 40
 """Characters of a similarity of 1."""
@@ -26,40 +25,21 @@ def advise(
 ) -> None:
     """Measure size and similarity to ImageNet, and say how to train on the pictures, and why."""
     from handful import api
+    from handful.report.result import decision_dict
 
     decision = api.advise(photos, progress=Bars(), **options)
-    Answer(as_json).give("\n".join(_lines(decision)), advice_dict(decision))
-
-
-def advice_dict(decision: Decision) -> dict[str, Any]:
-    """Returns a decision as plain values, for `--json`."""
-    similarity = decision.similarity
-    return {
-        "case": decision.case,
-        "similarity": similarity.value,
-        "similarity_interval": similarity.interval,
-        "divergence": similarity.divergence,
-        "n_measured": similarity.n_pictures,
-        "n_images": decision.n_images,
-        "n_classes": decision.n_classes,
-        "n_per_class": decision.n_per_class,
-        "plan": asdict(decision.plan),
-        "reasons": decision.reasons,
-        "evidence": [asdict(piece) for piece in decision.evidence],
-        "expects": decision.expects,
-        "alternatives": [{"plan": asdict(other.plan), "reason": other.reason} for other in decision.alternatives],
-        "command": decision.command,
-    }
+    Answer(as_json).give("\n".join(_lines(decision)), decision_dict(decision))
 
 
 def _lines(decision: Decision) -> Iterator[str]:
+    from handful.report.choice import asked_for
     from handful.transfer.choose import CASES, WAYS
 
     yield (
         f"Case {decision.case} of the paper's four: {CASES[decision.case]}. {decision.n_images:,} pictures in "
         f"{decision.n_classes} classes."
     )
-    yield f"Advice: {WAYS[decision.plan.strategy]} ({_settings(decision.plan)})."
+    yield f"Advice: {WAYS[decision.plan.strategy]} ({asked_for(decision.plan)})."
     yield decision.expects
     yield from ("", "What was measured")
     for piece in decision.evidence:
@@ -70,14 +50,8 @@ def _lines(decision: Decision) -> Iterator[str]:
         yield f"  --{name.replace('_', '-')}: {_sentence(reason)}"
     yield from ("", "Other ways")
     for other in decision.alternatives:
-        yield f"  {WAYS[other.plan.strategy]} ({_settings(other.plan)}): {other.reason}."
+        yield f"  {WAYS[other.plan.strategy]} ({asked_for(other.plan)}): {other.reason}."
     yield from ("", f"Run     {decision.command}")
-
-
-def _settings(plan: TransferPlan) -> str:
-    """Returns "--strategy freeze --freeze 3": what tells ways apart; the command has the rest."""
-    frozen = "" if plan.freeze is None else f" --freeze {plan.freeze}"
-    return f"--strategy {plan.strategy}{frozen}"
 
 
 def _scale(decision: Decision) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from handful.core.advice import Decision, TransferPlan
+from handful.core.advice import Alternative, Decision, TransferPlan, Try
 from handful.core.records import Resolved, Run
 from handful.transfer.choose import CASES, LARGE_DIFFERENT, LARGE_SIMILAR, SIMILAR, WAYS
 from handful.transfer.similarity import LANDMARKS, similarity_of
@@ -44,12 +44,22 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherWay:
-    """An alternative in words, and the options that ask for it."""
+class TriedWay:
+    """A way that came into question, and how it did.
+
+    Attributes:
+        way: in words.
+        options: those that ask for it.
+        reason: why one would take it.
+        tried: how it did; None where nothing was tried.
+        taken: whether it is the one that was trained in the end.
+    """
 
     way: str
     options: str
     reason: str
+    tried: Try | None
+    taken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +70,29 @@ class Choice:
         decision: what it shows.
         case: the case in words.
         way: what was advised, in words.
-        trained: the way that was trained and the reason, where it is not the advised one.
+        taken: the way that was trained, and why.
         quadrants: rows from large to small, columns from unlike to like.
         border: similarity at which the columns meet.
         size: in [0, 1], how large the set is; the rows meet at 0.5.
         places: the known sets and the user's, the most similar first.
         plan: the options of the plan that have a reason.
         rest: the others, by name.
-        others: the alternatives.
+        ways: the advised way, then the others.
+        reach: the largest difference between ways that the drawing has room for, standard errors included; in [0, 1].
     """
 
     decision: Decision
     case: str
     way: str
-    trained: Resolved | None
+    taken: Resolved
     quadrants: tuple[tuple[Quadrant, ...], ...]
     border: float
     size: float
     places: tuple[Place, ...]
     plan: dict[str, Resolved]
     rest: dict[str, object]
-    others: tuple[OtherWay, ...]
+    ways: tuple[TriedWay, ...]
+    reach: float
 
 
 def choice(run: Run) -> Choice | None:
@@ -93,7 +105,7 @@ def choice(run: Run) -> Choice | None:
         decision=decision,
         case=CASES[decision.case],
         way=WAYS[decision.plan.strategy],
-        trained=run.strategy if run.strategy.value != decision.plan.strategy else None,
+        taken=run.strategy,
         quadrants=tuple(
             tuple(Quadrant(case, SHORT_WAYS[case], chosen=case == decision.case) for case in row) for row in QUADRANTS
         ),
@@ -102,9 +114,11 @@ def choice(run: Run) -> Choice | None:
         places=_places(decision),
         plan={name: Resolved(planned[name], reason) for name, reason in decision.reasons.items() if name in planned},
         rest={name: value for name, value in planned.items() if name not in decision.reasons},
-        others=tuple(
-            OtherWay(WAYS[other.plan.strategy], _asked_for(other.plan), other.reason) for other in decision.alternatives
-        ),
+        ways=_ways(decision, str(run.strategy.value)),
+        reach=max(
+            (abs(tried.difference or 0.0) + (tried.standard_error or 0.0) for tried in decision.tries), default=0.0
+        )
+        or 1.0,
     )
 
 
@@ -119,13 +133,22 @@ def size_share(decision: Decision) -> float:
     return min(max(0.5 + math.log10(max(ratio, 1e-9)) / (2 * DECADES), 0.0), 1.0)
 
 
+def asked_for(plan: TransferPlan) -> str:
+    """Returns "--strategy freeze --freeze 3": what tells ways apart."""
+    frozen = "" if plan.freeze is None else f" --freeze {plan.freeze}"
+    return f"--strategy {plan.strategy}{frozen}"
+
+
 def _places(decision: Decision) -> tuple[Place, ...]:
     known = [Place(each.name, similarity_of(each.divergence)) for each in LANDMARKS]
     yours = Place("your pictures", decision.similarity.value, decision.similarity.interval)
     return tuple(sorted([*known, yours], key=lambda place: -place.similarity))
 
 
-def _asked_for(plan: TransferPlan) -> str:
-    """Returns "--strategy freeze --freeze 3": what tells ways apart."""
-    frozen = "" if plan.freeze is None else f" --freeze {plan.freeze}"
-    return f"--strategy {plan.strategy}{frozen}"
+def _ways(decision: Decision, taken: str) -> tuple[TriedWay, ...]:
+    advised = Alternative(decision.plan, decision.reasons["strategy"])
+    tries = decision.tries or (None,) * (1 + len(decision.alternatives))
+    return tuple(
+        TriedWay(WAYS[each.plan.strategy], asked_for(each.plan), each.reason, tried, taken=each.plan.strategy == taken)
+        for each, tried in zip((advised, *decision.alternatives), tries, strict=True)
+    )

@@ -9,6 +9,7 @@ from handful.core.advice import Decision
 from handful.core.records import Evaluation, Resolved, Run
 from handful.core.training import Training
 from handful.report.learning import epochs_done, trainings
+from handful.report.remarks import remarks
 from handful.report.text import encodable
 
 TEST_READ = "once, after every choice was made"
@@ -59,6 +60,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "command": encodable(run.command),
         "test_read": TEST_READ,
         "split": {"given": run.split.given, "notes": [encodable(note) for note in run.split.notes]},
+        "remarks": [{"level": each.level, "text": encodable(each.text)} for each in remarks(run)],
         "findings": [{"code": each.code, "message": encodable(each.message)} for each in run.table.findings],
     }
 
@@ -81,6 +83,7 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
         "expects": decision.expects,
         "alternatives": [{"plan": asdict(other.plan), "reason": other.reason} for other in decision.alternatives],
         "command": encodable(decision.command),
+        "tries": [asdict(tried) for tried in decision.tries],
     }
 
 

@@ -99,7 +99,7 @@ class Bench:
         """Returns what came of a candidate that trains layers, if there is time; those before took `spent` or would."""
         time = candidate.config.finetune.time
         if left <= 0.0:
-            return Result(candidate, Try(candidate.plan, f"nothing was left of {time or _words(LIMIT)}"))
+            return Result(candidate, Try(candidate.plan, f"not tried: nothing was left of {time or _words(LIMIT)}"))
         start = self.clock()
         try:
             seconds = training_seconds(self._work(candidate.config))
@@ -107,7 +107,7 @@ class Bench:
             return self._failed(candidate, error, start=start)
         if seconds > left:
             option = _option(ROOM * (spent + seconds))
-            reason = f"it would take about {_words(seconds)} on this machine; --time {option} includes it"
+            reason = f"not tried: it would take about {_words(seconds)} on this machine; --time {option} includes it"
             return Result(candidate, Try(candidate.plan, reason, seconds=seconds))
         if not time:
             return self._result(candidate)
@@ -160,7 +160,7 @@ class Bench:
         return Work(self.table, self.split, config, *self.backbone, self.threads, self.progress)
 
     def _failed(self, candidate: Candidate, error: HandfulError, *, start: float) -> Result:
-        record = Try(candidate.plan, f"it failed: {error}", seconds=self.clock() - start)
+        record = Try(candidate.plan, f"failed: {error}", seconds=self.clock() - start)
         return Result(candidate, record, error=error)
 
 

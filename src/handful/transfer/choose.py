@@ -307,7 +307,7 @@ def _expects(case: Case, n_images: int, per_class: float) -> str:
     texts: dict[Case, str] = {
         1: f"A good result at once, in {minutes}. More layers may gain a few points when there are more pictures.",
         2: "Better than a frozen network if the validation part agrees, at the price of many passes over the pictures; "
-        "run the first alternative beside it, which is quick.",
+        "--strategy auto tries both.",
         3: "A long training, hours without a graphics card. It pays only if the first alternative does worse.",
         4: "The best that these pictures give, usually some points above a frozen network, for a long training.",
     }
