@@ -14,7 +14,17 @@ from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError, DataError, HandfulError, WeightsError
 
 if TYPE_CHECKING:
-    from handful.api import Classifier, Predictions, Result, advise, load, train
+    from handful.api import (
+        Classifier,
+        Predictions,
+        Result,
+        StudyResult,
+        advise,
+        load,
+        run_study,
+        train,
+        train_from_study,
+    )
 
 __all__ = [
     "BundleError",
@@ -24,11 +34,14 @@ __all__ = [
     "HandfulError",
     "Predictions",
     "Result",
+    "StudyResult",
     "TrainConfig",
     "WeightsError",
     "advise",
     "load",
+    "run_study",
     "train",
+    "train_from_study",
 ]
 
 

@@ -202,7 +202,7 @@ def test_a_stop_leaves_nothing_half_written(command, photos, tmp_path, monkeypat
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("handful.api.write_run", stop)
+    monkeypatch.setattr("handful.api.training.write_run", stop)
     code, _, err = command("train", photos, "--out", "run", "--backbone", "toy")
     assert code == 130
     assert "stopped" in err
@@ -210,7 +210,7 @@ def test_a_stop_leaves_nothing_half_written(command, photos, tmp_path, monkeypat
 
 
 def test_a_fault_of_ours_is_exit_code_1_and_says_how_to_report_it(command, photos, monkeypatch):
-    monkeypatch.setattr("handful.api.write_run", lambda *a: 1 / 0)
+    monkeypatch.setattr("handful.api.training.write_run", lambda *a: 1 / 0)
     code, _, err = command("train", photos, "--backbone", "toy")
     assert code == 1
     assert "handful --debug" in err

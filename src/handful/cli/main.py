@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from handful.cli import advise, backbones, check, demo, predict, report, reproduce, train
+from handful.cli import advise, backbones, check, demo, predict, report, reproduce, study, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
+from handful.core.config import NOT_STUDIED
 from handful.core.errors import HandfulError
 
 OUR_FAULT, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -50,6 +51,7 @@ app.command("check")(with_options(check.check, rooms=("reading",)))
 app.command("backbones")(backbones.backbones)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
+app.command("study")(with_options(study.study, without=NOT_STUDIED))
 app.command("reproduce")(reproduce.reproduce)
 
 

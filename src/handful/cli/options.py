@@ -26,17 +26,22 @@ PANELS = {
 }
 
 
-def with_options(command: Callable[..., None], *, rooms: tuple[str, ...] = tuple(PANELS)) -> Callable[..., None]:
+def with_options(
+    command: Callable[..., None], *, rooms: tuple[str, ...] = tuple(PANELS), without: frozenset[str] = frozenset()
+) -> Callable[..., None]:
     """Returns the command with an option for every configuration field of some rooms, in place of its `options`.
 
-    The command takes a last parameter `options: dict[str, Any]`: the options that the user gave, by field name.
+    Fields in `without` get none. The command takes a parameter `options: dict[str, Any]`: the options that the user
+    gave, by field name.
     """
     own = [
         parameter
         for name, parameter in inspect.signature(command, eval_str=True).parameters.items()
         if name != "options"
     ]
-    fields = {name: declared for name, (room, declared) in option_fields().items() if room in rooms}
+    fields = {
+        name: declared for name, (room, declared) in option_fields().items() if room in rooms and name not in without
+    }
     panels = {name: PANELS[room] for name, (room, _) in option_fields().items()}
 
     def is_list(name: str) -> bool:

@@ -10,24 +10,38 @@ import typer
 
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
+from handful.core.errors import ConfigError
 
 MOST_FINDINGS = 5
 """Findings about the data that the terminal shows."""
 
 
 def train(
-    photos: Annotated[
-        Path,
-        typer.Argument(help="A folder with one folder per class, a table (CSV, Parquet), or a zip or tar of these."),
-    ],
     options: dict[str, Any],
+    photos: Annotated[
+        Path | None,
+        typer.Argument(help="A folder with one folder per class, a table (CSV, Parquet), or a zip or tar of these."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder to make; by default run, run-2, ...")] = None,
+    from_study: Annotated[
+        Path | None, typer.Option(help="Train the best setting of a study, on all its learning pictures.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a classifier, measure it on pictures kept apart, and write a report."""
     from handful import api
 
-    result = api.train(photos, out, progress=Bars(), **options)
+    if from_study is not None:
+        if options:
+            raise ConfigError(
+                f"{', '.join(sorted(options))}: a study's best setting is trained as the study had it. Leave out every "
+                "option but --out, or train without --from-study."
+            )
+        result = api.train_from_study(from_study, out, data=photos, progress=Bars())
+    elif photos is not None:
+        result = api.train(photos, out, progress=Bars(), **options)
+    else:
+        raise ConfigError("no pictures were named. Give a folder: handful train PHOTOS, or handful train --from-study.")
     give_result(result, as_json=as_json)
 
 

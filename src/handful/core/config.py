@@ -312,6 +312,11 @@ ROOMS: dict[str, type[Any]] = {
 }
 
 
+NOT_STUDIED = frozenset({"patience", "every", "keep", "refit", "time", "tensorboard"})
+"""Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
+by validation or by the clock. A study's own `--time` is another."""
+
+
 def option_fields() -> dict[str, tuple[str, dataclasses.Field[Any]]]:
     """Returns, for every option by name, its room and its dataclass field, in reading order."""
     return {

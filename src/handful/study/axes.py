@@ -10,16 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from handful.core.config import Option, TrainConfig, option_fields
+from handful.core.config import NOT_STUDIED, Option, TrainConfig, option_fields
 from handful.core.errors import ConfigError
 from handful.core.notation import nearest
 from handful.core.study import Axis, Value
 
 VARIED_ROOMS = ("features", "transfer", "heads", "finetune")
-
-NOT_STUDIED = frozenset({"patience", "every", "keep", "refit", "time"})
-"""A study judges every training at the end of its epochs, so nothing may stop it early by validation or by the clock;
-`--time` is the study's own."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?::(log|lin)(\d*))?", re.IGNORECASE)

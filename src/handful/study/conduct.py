@@ -12,14 +12,14 @@ from time import monotonic
 from typing import Literal
 
 from handful.core.config import TrainConfig
-from handful.core.errors import ConfigError, HandfulError
+from handful.core.errors import ConfigError, DataError, HandfulError
 from handful.core.files import dump_json, refuse_existing
 from handful.core.machine import describe_machine, versions
 from handful.core.notation import read_duration
 from handful.core.progress import Progress, Silent
 from handful.core.records import ImageTable, Split
 from handful.core.study import Axis, Setting, Study, StudyPlan, Trial, TrialResult, Value
-from handful.study.axes import read_axes
+from handful.study.axes import read_axes, written
 from handful.study.run import check_trials, run_trials
 from handful.study.search import check_search, search
 from handful.study.shared import Learning
@@ -179,6 +179,26 @@ def winner(folder: Path) -> tuple[Path, TrainConfig, Setting]:
     if trains_layers(config):
         options |= {"patience": None, "keep": "last", "refit": True}
     return Path(plan.data), TrainConfig.of(options), settings[best]
+
+
+def check_data(folder: Path, table: ImageTable, split: Split) -> None:
+    """Raises DataError where the pictures are not those that a study was made with."""
+    plan, _, _ = load_plan(folder)
+    if data_sha256(table, split) != plan.data_sha256:
+        raise DataError(
+            f"the pictures of {table.root} are not those of the study {folder}: some were added, removed, changed or "
+            "moved to another class. Pictures that chose the setting could come to test it. Make the study again."
+        )
+
+
+def described(setting: Setting) -> str:
+    """Returns a setting and its validation accuracy in a sentence."""
+    spread = "" if setting.spread is None else f", standard deviation {setting.spread:.1%}"
+    n_seeds = len(setting.results)
+    return (
+        f"{written(setting.options)} (validation accuracy {setting.accuracy:.1%}, mean of {n_seeds} "
+        f"seed{'s' if n_seeds > 1 else ''}{spread})."
+    )
 
 
 def _plan(

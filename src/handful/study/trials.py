@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-from handful.core.config import TrainConfig
+from handful.core.config import NOT_STUDIED, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.files import dump_json, sha256_bytes
 from handful.core.records import ImageTable, Split
 from handful.core.study import Axis, Setting, Trial, TrialResult, Value
-from handful.study.axes import NOT_STUDIED, VARIED_ROOMS
+from handful.study.axes import VARIED_ROOMS
 from handful.transfer import choose_backbones
 
 TRIAL_ROOMS = ("split", *VARIED_ROOMS)

@@ -1,9 +1,8 @@
-"""The whole path through the house: from a folder of pictures to a classifier, its report and its predictions."""
+"""The path through the house: from a folder of pictures to a classifier and its report."""
 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,8 @@ from time import perf_counter
 from typing import Any
 
 from handful import export
+from handful.api.options import command_line, given_options, one_config
+from handful.api.prediction import Classifier, Predictions
 from handful.core.advice import Decision
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
@@ -26,19 +27,16 @@ from handful.core.records import (
     FloatArray,
     ImageTable,
     IntArray,
-    Prediction,
     Resolved,
     Run,
-    Skipped,
     Split,
     Stage,
 )
 from handful.evaluate import evaluate
-from handful.images import read, read_unlabelled
+from handful.images import read
 from handful.report import write_run
 from handful.split import split
 from handful.transfer import (
-    Model,
     Trained,
     Way,
     check_ways,
@@ -51,70 +49,6 @@ from handful.transfer import (
     locate_weights,
     train_way,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Answers for the readable pictures, and the others with the reason; iterates over the answers."""
-
-    answers: tuple[Prediction, ...]
-    skipped: tuple[Skipped, ...]
-
-    def __iter__(self) -> Iterator[Prediction]:
-        return iter(self.answers)
-
-    def __len__(self) -> int:
-        return len(self.answers)
-
-    def __getitem__(self, index: int) -> Prediction:
-        return self.answers[index]
-
-
-@dataclass(frozen=True, slots=True)
-class Classifier:
-    """A trained model that answers for new pictures."""
-
-    model: Model
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names, in the order of the probabilities."""
-        return self.model.classes
-
-    def predict(
-        self,
-        pictures: str | PathLike[str] | Iterable[str | PathLike[str]],
-        *,
-        threads: int | None = None,
-        progress: Progress | None = None,
-    ) -> Predictions:
-        """Returns the most probable class and all probabilities of each picture, in the order given, each once.
-
-        Args:
-            pictures: a picture, a folder or an archive of pictures, or several of them.
-            threads: all cores by default.
-            progress: told about the work.
-
-        Raises:
-            DataError: a path does not exist, or nothing in it looks like a picture.
-        """
-        named = [pictures] if isinstance(pictures, str | PathLike) else list(pictures)
-        watch = progress or Silent()
-        n_threads = count_threads(threads)
-        table = read_unlabelled(
-            [Path(name) for name in named],
-            self.model.reading,
-            full_scale=self.model.full_scale,
-            threads=n_threads,
-            progress=watch,
-        )
-        with limit_threads(n_threads):
-            proba = classify(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
-        answers = tuple(
-            Prediction(picture.path, self.classes[row.argmax()], row)
-            for picture, row in zip(table.pictures, proba, strict=True)
-        )
-        return Predictions(answers, table.skipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +100,7 @@ def train(
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
     """
-    config = _one_config(config, options)
+    config = one_config(config, options)
     watch, clock = progress or Silent(), _Clock()
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
@@ -206,7 +140,7 @@ def train(
             stages=clock.stages(),
             versions=versions(),
             machine=describe_machine(threads),
-            command=_command(Path(data), config),
+            command=command_line(Path(data), config),
             seed=config.run.seed,
             validation=validation,
             training=trained.training,
@@ -239,7 +173,7 @@ def advise(
         DataError: pictures that cannot be used as they are.
         WeightsError: the network that measures similarity is not on this machine.
     """
-    config = _one_config(config, options)
+    config = one_config(config, options)
     specs, _ = choose_backbones(config.features)
     if len(specs) > 1:
         raise ConfigError(f"backbone is {config.features.backbone!r}; advice is for one network at a time. Name one.")
@@ -250,22 +184,6 @@ def advise(
     with limit_threads(threads):
         decision = decide(table, parts, config, specs=specs, threads=threads, progress=watch)
     return replace(decision, command=_direct(Path(data), fill(config, decision.plan)))
-
-
-def load(run: str | PathLike[str]) -> Classifier:
-    """Returns the classifier of a run folder.
-
-    Raises:
-        BundleError: there is none, it was damaged, or this version cannot read it.
-    """
-    return Classifier(export.load(Path(run)))
-
-
-def _one_config(config: TrainConfig | None, options: dict[str, Any]) -> TrainConfig:
-    """Returns the configuration that was given, whole or by single options."""
-    if config is not None and options:
-        raise ConfigError(f"config and single options ({', '.join(options)}) were both given; give one or the other.")
-    return config or TrainConfig.of(options)
 
 
 @dataclass
@@ -295,7 +213,7 @@ def _resolved(way: Way, trained: Trained) -> dict[str, Resolved]:
     planned = {
         name: Resolved(trained.options.get(name, value).value, value.reason) for name, value in way.planned.items()
     }
-    return {**_given(way.config), **trained.options, **planned, "strategy": way.strategy}
+    return {**given_options(way.config), **trained.options, **planned, "strategy": way.strategy}
 
 
 def _noted(table: ImageTable, note: str) -> ImageTable:
@@ -303,27 +221,6 @@ def _noted(table: ImageTable, note: str) -> ImageTable:
     return replace(table, findings=(Finding("note", note), *table.findings)) if note else table
 
 
-def _given(config: TrainConfig) -> dict[str, Resolved]:
-    """Returns every option with its own value; those left open are overwritten by what they were resolved to."""
-    values = {name: value for room in config.to_dict().values() for name, value in room.items()}
-    return {
-        name: Resolved(value, "chosen by the user" if name in config.given else "default")
-        for name, value in values.items()
-    }
-
-
 def _direct(data: Path, config: TrainConfig) -> str:
     """Returns the command line that takes a way without asking, less the options that do nothing there."""
-    return _command(data, replace(config, given=config.given - idle_options(config)))
-
-
-def _command(data: Path, config: TrainConfig) -> str:
-    """Returns the command line that makes the run again."""
-    words = ["handful", "train", str(data)]
-    for name, resolved in _given(config).items():
-        if resolved.reason == "default":
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        value = ",".join(resolved.value) if isinstance(resolved.value, tuple) else resolved.value
-        words += [flag] if value is True else [flag, str(value)]
-    return shlex.join(words)
+    return command_line(data, replace(config, given=config.given - idle_options(config)))

@@ -1,0 +1,17 @@
+"""The whole path through the house, for people who write Python."""
+
+from handful.api.prediction import Classifier, Predictions, load
+from handful.api.studies import StudyResult, run_study, train_from_study
+from handful.api.training import Result, advise, train
+
+__all__ = [
+    "Classifier",
+    "Predictions",
+    "Result",
+    "StudyResult",
+    "advise",
+    "load",
+    "run_study",
+    "train",
+    "train_from_study",
+]

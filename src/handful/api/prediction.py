@@ -1,0 +1,88 @@
+"""A trained model that answers for new pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from handful import export
+from handful.core.machine import count_threads, limit_threads
+from handful.core.progress import Progress, Silent
+from handful.core.records import Prediction, Skipped
+from handful.images import read_unlabelled
+from handful.transfer import Model, classify
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Answers for the readable pictures, and the others with the reason; iterates over the answers."""
+
+    answers: tuple[Prediction, ...]
+    skipped: tuple[Skipped, ...]
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.answers)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __getitem__(self, index: int) -> Prediction:
+        return self.answers[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A trained model that answers for new pictures."""
+
+    model: Model
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the probabilities."""
+        return self.model.classes
+
+    def predict(
+        self,
+        pictures: str | PathLike[str] | Iterable[str | PathLike[str]],
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Predictions:
+        """Returns the most probable class and all probabilities of each picture, in the order given, each once.
+
+        Args:
+            pictures: a picture, a folder or an archive of pictures, or several of them.
+            threads: all cores by default.
+            progress: told about the work.
+
+        Raises:
+            DataError: a path does not exist, or nothing in it looks like a picture.
+        """
+        named = [pictures] if isinstance(pictures, str | PathLike) else list(pictures)
+        watch = progress or Silent()
+        n_threads = count_threads(threads)
+        table = read_unlabelled(
+            [Path(name) for name in named],
+            self.model.reading,
+            full_scale=self.model.full_scale,
+            threads=n_threads,
+            progress=watch,
+        )
+        with limit_threads(n_threads):
+            proba = classify(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
+        answers = tuple(
+            Prediction(picture.path, self.classes[row.argmax()], row)
+            for picture, row in zip(table.pictures, proba, strict=True)
+        )
+        return Predictions(answers, table.skipped)
+
+
+def load(run: str | PathLike[str]) -> Classifier:
+    """Returns the classifier of a run folder.
+
+    Raises:
+        BundleError: there is none, it was damaged, or this version cannot read it.
+    """
+    return Classifier(export.load(Path(run)))
