@@ -62,7 +62,7 @@ def finish(keeper: Keeper, iterations: Sequence[Iteration], *, stopped: str, sec
     last = iterations[-1]
     failed_at = last.step if _failed(last) or not _is_finite(keeper.model) else None
     if failed_at is not None and not stopped.startswith("failed"):
-        stopped = f"failed: weights or validation loss were no longer finite numbers at update {failed_at}"
+        stopped = explosion(failed_at)
     return Training(
         iterations=tuple(iterations),
         stopped=stopped,
@@ -71,6 +71,11 @@ def finish(keeper: Keeper, iterations: Sequence[Iteration], *, stopped: str, sec
         failed_at=failed_at,
         seconds=seconds,
     )
+
+
+def explosion(step: int) -> str:
+    """Returns why a training failed whose losses were finite as far as it went."""
+    return f"failed: weights or validation loss were no longer finite numbers at update {step}"
 
 
 def standing(keeper: Keeper, recent: Collection[Iteration], *, epochs: int) -> str:
