@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -78,12 +79,36 @@ def test_the_same_training_twice_gives_the_same_figures(command, photos):
     assert results[0]["held_out"] == results[1]["held_out"]
 
 
-def test_auto_takes_a_measured_way_and_says_why(command, photos):
+def test_auto_tries_the_ways_and_its_command_takes_the_best_one_directly(command, photos):
     code, out, err = command("train", photos, *QUICK, "--strategy", "auto", "--json")
     result = json.loads(out)
     assert code == 0, err
-    assert result["strategy"]["value"] in ("features", "freeze", "full", "scratch")
-    assert result["strategy"]["reason"] != "chosen by the user"
+    tries = {each["plan"]["strategy"]: each for each in result["decision"]["tries"]}
+    assert next(iter(tries)) == result["decision"]["plan"]["strategy"]
+    assert tries.keys() == {"freeze", "features", "full"}
+    assert all(each["n_validation"] == 8 and 0 <= each["accuracy"] <= 1 for each in tries.values())
+    taken = result["strategy"]["value"]
+    assert "8 validation pictures" in result["strategy"]["reason"]
+    assert result["held_out"]["accuracy"] == tries[taken]["accuracy"]
+    words = shlex.split(result["decision"]["command"])
+    assert words[words.index("--strategy") + 1] == taken
+    direct = json.loads(command(*words[1:], "--json")[1])
+    assert (direct["log_loss"], direct["held_out"]) == (result["log_loss"], result["held_out"])
+    assert direct["decision"] is None
+
+
+def test_auto_judges_the_ways_on_the_users_own_validation_part(command, tmp_path):
+    for part, per_class in (("train", 8), ("validation", 5), ("test", 4)):
+        draw_folder(tmp_path / "own" / part, classes=("circle", "square"), per_class=per_class, seed=per_class)
+    result = json.loads(command("train", "own", *QUICK, "--strategy", "auto", "--json")[1])
+    assert [each["n_validation"] for each in result["decision"]["tries"]] == [10, 10, 10]
+    assert result["validation"] is None
+
+
+def test_auto_refuses_a_head_that_only_one_way_could_have(command, photos):
+    code, _, err = command("train", photos, "--backbone", "toy", "--strategy", "auto", "--head", "ridge")
+    assert code == 2
+    assert "head is 'ridge', which is solved for on fixed features; strategy 'auto' trains layers" in err
 
 
 def test_a_training_that_diverges_is_exit_code_3_with_the_step(command, photos, tmp_path):
