@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from handful.core.study import Setting, Study
+from handful.core.study import Setting, Study, TrialResult, Value
 from handful.core.training import Checkpoint
-from handful.study.scale import setting_text
 
 MOST_OTHERS = 5
 """Settings whose curves are drawn beside those of the best."""
@@ -36,13 +35,13 @@ class Learned:
     """How one setting learned.
 
     Attributes:
-        name: its varied options.
+        options: the varied ones.
         best: whether it is the study's best.
         accuracy, loss: training, then validation.
         ended: how it ended, where not at the end of its epochs: "failed", "given up" or "".
     """
 
-    name: str
+    options: Mapping[str, Value]
     best: bool
     accuracy: tuple[Band, Band]
     loss: tuple[Band, Band]
@@ -61,16 +60,21 @@ def learned(study: Study) -> tuple[Learned, ...]:
 def _chosen(study: Study) -> list[int]:
     axis = study.plan.axes[0]
     ranked = sorted(range(len(study.settings)), key=lambda index: -_worth(study.settings[index]))
-    ranked = [index for index in ranked if any(result.curve for result in study.settings[index].results)]
+    ranked = [index for index in ranked if any(_epochs(result) for result in study.settings[index].results)]
     if not axis.values:
         done = [index for index in ranked if study.settings[index].accuracy is not None]
         return _evenly(done or ranked, keep=study.best)
     first: dict[object, int] = {}
     for index in ranked:
         first.setdefault(study.settings[index].options[axis.option], index)
-    if study.best is not None:
+    if study.best in ranked:
         first[study.settings[study.best].options[axis.option]] = study.best
     return _evenly([first[value] for value in axis.values if value in first], keep=study.best)
+
+
+def _epochs(result: TrialResult) -> int:
+    """Returns how many epochs a trial took: none where its layer was solved for, or failed in the first."""
+    return result.curve[-1].epoch if result.curve else 0
 
 
 def _worth(setting: Setting) -> float:
@@ -90,7 +94,7 @@ def _evenly(indices: Sequence[int], *, keep: int | None) -> list[int]:
 def _learned(setting: Setting, *, best: bool) -> Learned:
     statuses = {result.status for result in setting.results}
     return Learned(
-        name=setting_text(setting.options),
+        options=setting.options,
         best=best,
         accuracy=(_band(setting, lambda each: each.accuracy), _band(setting, lambda each: each.validation_accuracy)),
         loss=(_band(setting, lambda each: each.loss), _band(setting, lambda each: each.validation_loss)),

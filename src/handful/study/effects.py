@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +75,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class PairTable:
     """Mean accuracies by two options.
 
     Attributes:
@@ -97,7 +97,7 @@ def effects(study: Study) -> tuple[Effect, ...]:
     return tuple(_effect(study, axis) for axis in study.plan.axes)
 
 
-def grid(study: Study) -> Grid | None:
+def pair_table(study: Study) -> PairTable | None:
     """Returns the table of two varied options; None unless two lists are varied in every combination."""
     axes = study.plan.axes
     if len(axes) != 2 or study.plan.search != "grid":
@@ -110,7 +110,7 @@ def grid(study: Study) -> Grid | None:
         column = second.values.index(setting.options[second.option])
         accuracy[row, column] = math.nan if setting.accuracy is None else setting.accuracy
         best = (row, column) if index == study.best else best
-    return Grid(
+    return PairTable(
         rows=scale_of(first),
         columns=scale_of(second),
         row_names=tuple(value_text(value) for value in first.values),
@@ -163,8 +163,8 @@ def _part(place: float, axis: Axis, scale: Scale) -> float:
 def _point(study: Study, axis: Axis, group: Sequence[Setting], *, place: float) -> Point:
     values = [setting.options[axis.option] for setting in group]
     ends = dict.fromkeys(value_text(value) for value in (values[0], values[-1]))
-    accuracy, spread = _over_seeds([[each.curve[-1].validation_accuracy for each in one.results] for one in group])
-    mean_gap, gap_spread = _over_seeds([[gap(each) for each in one.results] for one in group])
+    accuracy, spread = _over_seeds(group, lambda result: result.curve[-1].validation_accuracy)
+    mean_gap, gap_spread = _over_seeds(group, gap)
     return Point(
         place=place,
         text=" to ".join(ends),
@@ -177,10 +177,14 @@ def _point(study: Study, axis: Axis, group: Sequence[Setting], *, place: float) 
     )
 
 
-def _over_seeds(values: Sequence[Sequence[float]]) -> tuple[float, float | None]:
-    """Returns the mean of (settings, seeds), and the standard deviation between seeds of their means."""
-    means = np.array(values, dtype=np.float64).mean(axis=0)
-    return float(means.mean()), float(means.std(ddof=1)) if len(means) > 1 else None
+def _over_seeds(group: Sequence[Setting], figure: Callable[[TrialResult], float]) -> tuple[float, float | None]:
+    """Returns the mean over settings and seeds, and the standard deviation between seeds of the settings' mean."""
+    by_seed: dict[int, list[float]] = {}
+    for setting in group:
+        for result in setting.results:
+            by_seed.setdefault(result.trial.seed, []).append(figure(result))
+    means = [float(np.mean(values)) for values in by_seed.values()]
+    return float(np.mean(means)), float(np.std(means, ddof=1)) if len(means) > 1 else None
 
 
 def _at_the_best(study: Study, axis: Axis, group: Iterable[Setting]) -> float | None:

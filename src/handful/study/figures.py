@@ -9,13 +9,15 @@ import numpy as np
 
 from handful.report.figures import BLUE, GREY, ORANGE
 from handful.study.curves import Band, Learned
-from handful.study.effects import Effect, Grid, Point
-from handful.study.scale import Scale
+from handful.study.effects import Effect, PairTable, Point
+from handful.study.scale import Scale, setting_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK, SOFT = "#191c20", "#565e68"
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 SMALL = 8
 """Points of the smallest letters."""
@@ -96,20 +98,20 @@ def draw_gap(axes: Axes, effect: Effect) -> None:
     _draw_scale(axes, effect.scale)
 
 
-def draw_grid(axes: Axes, grid: Grid) -> None:
+def draw_pairs(axes: Axes, table: PairTable) -> None:
     """Draws the mean accuracies of two options as a table: the lighter, the higher; the best outlined."""
     from matplotlib.patches import Rectangle
 
-    values = np.ma.masked_invalid(100 * grid.accuracy)
+    values = np.ma.masked_invalid(100 * table.accuracy)
     image = axes.imshow(values, cmap="cividis", interpolation="none", aspect="auto", origin="lower")
     axes.set_facecolor("#e4e6e9")
     axes.spines[:].set_visible(False)
-    axes.set_xticks(range(len(grid.column_names)), grid.column_names)
-    axes.set_yticks(range(len(grid.row_names)), grid.row_names)
+    axes.set_xticks(range(len(table.column_names)), table.column_names)
+    axes.set_yticks(range(len(table.row_names)), table.row_names)
     axes.tick_params(length=0)
-    axes.set(xlabel=grid.columns.label, ylabel=grid.rows.label)
+    axes.set(xlabel=table.columns.label, ylabel=table.rows.label)
     if max(values.shape) <= MOST_NUMBERED:
-        for (row, column), value in np.ndenumerate(grid.accuracy):
+        for (row, column), value in np.ndenumerate(table.accuracy):
             known = value == value
             light = 100 * value > (values.min() + values.max()) / 2
             axes.text(
@@ -123,8 +125,8 @@ def draw_grid(axes: Axes, grid: Grid) -> None:
             )
     else:
         axes.figure.colorbar(image, ax=axes, label="validation accuracy, %")
-    if grid.best:
-        corner = (grid.best[1] - 0.5, grid.best[0] - 0.5)
+    if table.best:
+        corner = (table.best[1] - 0.5, table.best[0] - 0.5)
         for width, color in ((4.5, "white"), (2.2, ORANGE)):
             axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=color, linewidth=width, clip_on=False))
 
@@ -145,7 +147,7 @@ def draw_curves(
     for band, color, label, style in ((training, ORANGE, "training", "--"), (validation, BLUE, "validation", "-")):
         _draw_band(axes, band, factor=factor, color=color, label=label, style=style)
     axes.set_title(
-        fill(f"{learned.name}{' (best)' if learned.best else ''}", TITLE_WIDTH),
+        fill(setting_text(learned.options, space=NO_BREAK) + " (best)" * learned.best, TITLE_WIDTH),
         fontsize=SMALL,
         loc="left",
         fontweight="bold" if learned.best else "normal",
@@ -189,7 +191,7 @@ def _draw_best(axes: Axes, effect: Effect) -> None:
         markerfacecolor="white",
         markeredgewidth=0.8,
         zorder=5,
-        label="best setting there" if effect.searched else "others as in the best setting",
+        label="best setting there" if effect.searched else "others as in the best",
     )
 
 

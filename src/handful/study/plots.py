@@ -11,12 +11,12 @@ from handful.core.study import Study
 from handful.report.figures import STYLE, saved, svg_of
 from handful.report.text import percent
 from handful.study.curves import Learned, learned
-from handful.study.effects import Effect, Grid, effects, grid
-from handful.study.figures import draw_curves, draw_effect, draw_gap, draw_grid
+from handful.study.effects import Effect, PairTable, effects, pair_table
+from handful.study.figures import draw_curves, draw_effect, draw_gap, draw_pairs
 from handful.study.importance import CHANCE, Importance, importance
 from handful.study.scale import setting_text
 from handful.study.search_figures import draw_history, draw_importance, draw_parallel
-from handful.study.tables import curves_csv, effect_csv, grid_csv, history_csv, importance_csv, settings_csv
+from handful.study.tables import curves_csv, effect_csv, history_csv, importance_csv, pairs_csv, settings_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,9 +77,9 @@ def plots(study: Study) -> tuple[Plot, ...]:
     """
     found: list[Plot] = []
     if study.best is not None:
-        found += [_effect_plot(study, effect) for effect in effects(study)]
-        table = grid(study)
-        found += [_grid_plot(table)] if table else []
+        found += [_effect_plot(study, effect, first=not number) for number, effect in enumerate(effects(study))]
+        table = pair_table(study)
+        found += [_pairs_plot(table)] if table else []
         if study.plan.search != "grid":
             found += _search_plots(study, importance(study))
     curves = learned(study)
@@ -94,8 +94,8 @@ def plot_files(plot: Plot) -> dict[str, bytes]:
     n_columns = max(len(row) for row in plot.rows)
     with matplotlib.rc_context(STYLE):
         figure = _figure((width * n_columns, height * len(plot.rows)))
-        grid_of_axes = figure.subplots(len(plot.rows), n_columns, squeeze=False)
-        for panels, row in zip(plot.rows, grid_of_axes, strict=True):
+        all_axes = figure.subplots(len(plot.rows), n_columns, squeeze=False)
+        for panels, row in zip(plot.rows, all_axes, strict=True):
             for panel, axes in zip(panels, row, strict=False):
                 panel.draw(axes)
             for axes in row[len(panels) :]:
@@ -138,7 +138,7 @@ def _add_legend(figure: Figure) -> None:
         )
 
 
-def _effect_plot(study: Study, effect: Effect) -> Plot:
+def _effect_plot(study: Study, effect: Effect, *, first: bool) -> Plot:
     n_seeds = len(study.plan.seeds)
     chance = 1.0 / len(study.plan.classes)
     option = effect.scale.option
@@ -155,37 +155,44 @@ def _effect_plot(study: Study, effect: Effect) -> Plot:
     return Plot(
         name=f"effect-{option}",
         title=f"What {effect.scale.label} does",
-        lead=_effect_lead(effect, n_seeds=n_seeds),
+        lead=f"{_effect_result(effect)} {_how_to_read(effect, n_seeds=n_seeds) if first else ''}".rstrip(),
         rows=((accuracy, gap),),
         size=(3.6, 2.9),
         table=effect_csv(effect),
     )
 
 
-def _effect_lead(effect: Effect, *, n_seeds: int) -> str:
-    said = []
+def _effect_result(effect: Effect) -> str:
+    """Returns where the mean is highest and lowest."""
+    ranked = sorted(effect.points, key=lambda point: point.accuracy)
+    low, high = ranked[0], ranked[-1]
+    if low is high:
+        return f"All that ended have {high.text}: {percent(high.accuracy)}."
+    mean = "" if effect.alone else " on average"
+    return f"Highest{mean} at {high.text} ({percent(high.accuracy)}), lowest at {low.text} ({percent(low.accuracy)})."
+
+
+def _how_to_read(effect: Effect, *, n_seeds: int) -> str:
     if effect.searched:
-        said.append(
+        said = (
             "Each dot is one training; the line is the mean of those nearby. A search looks where it is good, so the "
             "best there tells more than the mean."
         )
     elif effect.alone:
-        said.append("Each dot is one training, the line their mean.")
+        said = "Each dot is one training, the line their mean."
     else:
-        said.append(
-            "The thick line is the mean over all values of the other options, the thin one has the other options as in "
-            "the best setting."
+        said = (
+            "The thick line is the mean over all values of the other options; the thin one has the other options as "
+            "in the best setting."
         )
-    if n_seeds > 1:
-        said.append("The band is one standard deviation between seeds.")
-    said.append(
-        "Beside it, how much better the network does on the pictures that it learned from: the higher, the more it "
-        "learned by heart."
+    band = " The band is one standard deviation between seeds." if n_seeds > 1 else ""
+    return (
+        f"{said}{band} Beside it, the gap: how much better the network does on the pictures that it learned from. The "
+        "wider, the more it learned by heart."
     )
-    return " ".join(said)
 
 
-def _grid_plot(table: Grid) -> Plot:
+def _pairs_plot(table: PairTable) -> Plot:
     n_rows, n_columns = table.accuracy.shape
     cells = "; ".join(
         f"{row} and {column}: {percent(table.accuracy[number, other]) if known else 'failed'}"
@@ -198,9 +205,9 @@ def _grid_plot(table: Grid) -> Plot:
         name="table",
         title=f"{table.rows.label} and {table.columns.label} together",
         lead="Mean validation accuracy over seeds, in percent: the lighter, the higher. The best is outlined.",
-        rows=((Panel(partial(draw_grid, grid=table), alt),),),
+        rows=((Panel(partial(draw_pairs, table=table), alt),),),
         size=(1.1 + 0.75 * min(n_columns, 20), 0.9 + 0.45 * min(n_rows, 20)),
-        table=grid_csv(table),
+        table=pairs_csv(table),
         wide=n_columns > 4,
     )
 
@@ -217,12 +224,13 @@ def _search_plots(study: Study, found: Importance) -> list[Plot]:
         partial(draw_history, study=study),
         f"Accuracy of {len(study.settings)} settings in the order in which they were tried, and the best so far.",
     )
+    unknown = f" What mattered most cannot be told: {found.missing}." if found.missing else ""
     drawn = [
         Plot(
             name="parallel",
             title="All settings",
-            lead="Each line is one setting: through its values to its accuracy. The darker, the better; the best is "
-            "orange. Dotted lines failed or were given up early.",
+            lead="Each line is one setting: through its values to its accuracy. The stronger the colour, the better; "
+            "the best is orange. Dotted lines failed or were given up early.",
             rows=((lines,),),
             size=(1.5 + 1.35 * n_axes, 3.7),
             table=settings_csv(study),
@@ -231,7 +239,7 @@ def _search_plots(study: Study, found: Importance) -> list[Plot]:
         Plot(
             name="history",
             title="How the search went",
-            lead="A line that still rises at the end says that more trials may find a better setting.",
+            lead=f"A line that still rises at the end says that more trials may find a better setting.{unknown}",
             rows=((history,),),
             size=(4.6, 2.9),
             table=history_csv(study),
@@ -295,6 +303,5 @@ def _curve_alt(each: Learned, figure: str) -> str:
         for part, band in (("training", training), ("validation", validation))
         if band.mean
     ]
-    return (
-        f"{figure.capitalize()} of {each.name} by epoch: {', '.join(shown)}{f'; {each.ended}' if each.ended else ''}."
-    )
+    ended = [each.ended] if each.ended else []
+    return f"{figure.capitalize()} of {setting_text(each.options)} by epoch: {', '.join(shown + ended)}."

@@ -112,9 +112,9 @@ def value_text(value: Value) -> str:
     return str(value) or "none"
 
 
-def setting_text(options: Mapping[str, Value]) -> str:
-    """Returns "lr 0.001, batch 32"; a line may break between options only."""
-    return ", ".join(f"{name}\N{NO-BREAK SPACE}{value_text(value)}" for name, value in options.items())
+def setting_text(options: Mapping[str, Value], *, space: str = " ") -> str:
+    """Returns "lr 0.001, batch 32"; `space` stands between a name and its value."""
+    return ", ".join(f"{name}{space}{value_text(value)}" for name, value in options.items())
 
 
 def _number(value: Value) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from handful.core.study import Study, TrialResult, Value
 from handful.report.tables import Cell, csv_text
 from handful.study.curves import Learned
-from handful.study.effects import Effect, Grid, gap
+from handful.study.effects import Effect, PairTable, gap
 from handful.study.importance import Importance
+from handful.study.scale import setting_text
 
 
 def trials_csv(study: Study) -> str:
@@ -48,17 +49,17 @@ def effect_csv(effect: Effect) -> str:
     return csv_text((f"{effect.scale.option}_{header[0]}", *header[1:]), rows)
 
 
-def grid_csv(grid: Grid) -> str:
+def pairs_csv(table: PairTable) -> str:
     """Returns the mean accuracies by two options: a row per value of the first, a column per value of the second."""
-    rows = zip(grid.row_names, grid.accuracy.tolist(), strict=True)
-    header = (f"{grid.rows.option} \\ {grid.columns.option}", *grid.column_names)
+    rows = zip(table.row_names, table.accuracy.tolist(), strict=True)
+    header = (f"{table.rows.option} \\ {table.columns.option}", *table.column_names)
     return csv_text(header, ((name, *row) for name, row in rows))
 
 
 def curves_csv(learned: Sequence[Learned]) -> str:
     """Returns the learning curves, a row per setting, figure, part and epoch."""
     rows = (
-        (each.name, figure, part, epoch, mean, spread)
+        (setting_text(each.options), figure, part, epoch, mean, spread)
         for each in learned
         for figure, pair in (("accuracy", each.accuracy), ("loss", each.loss))
         for part, band in zip(("training", "validation"), pair, strict=True)
