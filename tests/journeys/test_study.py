@@ -20,9 +20,11 @@ def test_a_study_shows_what_options_do_and_its_best_becomes_a_model(command, pho
     code, out, err = command("train", "--from-study", "study", "--json")
     result = json.loads(out)
     assert code == 0, err
-    assert result["options"]["lr"]["value"] == made["best"]["lr"]
-    assert result["options"]["refit"]["value"] is True
-    assert result["test"]["n_test"] == 8
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["lr"]["value"] == made["best"]["lr"]
+    assert config["refit"]["value"] is True
+    assert result["n_test"] == 8
+    assert result["findings"][0]["message"].startswith("Best setting of the study")
 
 
 def test_a_study_goes_on_where_it_was(command, photos, tmp_path):

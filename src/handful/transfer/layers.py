@@ -18,6 +18,7 @@ from handful.core.errors import DataError, TrainingError
 from handful.core.files import sha256_bytes
 from handful.core.progress import Progress
 from handful.core.records import (
+    FeatureArray,
     FittedHead,
     ImageTable,
     IntArray,
@@ -116,29 +117,14 @@ def train_layers(
     for caution in cautions(recipe):
         progress.say(caution)
     cut, training, layer = work.trained(int(frozen.value), recipe, preprocessing, rows=rows, validation=validation)
-
-    def trunk_of(trained: Cut) -> FrozenTrunk:
-        state = serialise(trained.network, trained.tap)
-        return trunk_from_state(spec, trained.tap, state, sha256=sha256_bytes(state), pool=cast(Pool, recipe.pool))
-
-    features = extract(
-        trunk_of(cut),
-        table,
-        [table.pictures[index] for index in validation],
-        preprocessing=preprocessing,
-        views=("plain",),
-        threads=threads,
-        progress=progress,
-        use_cache=False,
-    ).values
-    scores = stacked_scores(layer, features[:, 0])
+    scores = stacked_scores(layer, work.features(work.trunk(cut), preprocessing, rows=validation))
     temperature, loss = choose_temperature(scores, table.labels[validation])
     proba = softmax(scores, temperature=temperature)
     if recipe.refit and len(split.train) > len(rows):
         as_long = again(recipe, training)
         cut, _, layer = work.trained(int(frozen.value), as_long, preprocessing, rows=split.train, validation=None)
     layer = replace(layer, temperature=temperature)
-    trunk = trunk_of(cut)
+    trunk = work.trunk(cut)
     head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, loss)
     return Trained(
         model=Model(
@@ -280,6 +266,26 @@ class Work:
                 failed_at=training.failed_at,
             )
         return cut, training, head_arrays(stack)
+
+    def trunk(self, cut: Cut) -> FrozenTrunk:
+        """Returns a trained network as one that is fixed from now on."""
+        state = serialise(cut.network, cut.tap)
+        pool = cast(Pool, self.config.finetune.pool)
+        return trunk_from_state(self.spec, cut.tap, state, sha256=sha256_bytes(state), pool=pool)
+
+    def features(self, trunk: FrozenTrunk, preprocessing: Preprocessing, *, rows: IntArray) -> FeatureArray:
+        """Returns features of some pictures as the finished model sees them, float32 (N, D); nothing is remembered."""
+        pictures = [self.table.pictures[index] for index in rows]
+        return extract(
+            trunk,
+            self.table,
+            pictures,
+            preprocessing=preprocessing,
+            views=("plain",),
+            threads=self.threads,
+            progress=self.progress,
+            use_cache=False,
+        ).values[:, 0]
 
     def batches(
         self, cut: Cut, recipe: FinetuneConfig, preprocessing: Preprocessing, rows: IntArray, *, changed: bool
