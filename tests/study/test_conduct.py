@@ -97,9 +97,9 @@ def test_a_finished_study_is_not_trained_again(study, monkeypatch):
 
 def test_a_folder_with_another_study_is_left_alone(study):
     study("lr=1e-3,1e-2", seeds=2)
-    with pytest.raises(HandfulError, match="holds a study. Go on with it: --resume"):
+    with pytest.raises(HandfulError, match=r"holds a study. Go on with it: --resume"):
         study("lr=1e-3,1e-2", seeds=2)
-    with pytest.raises(ConfigError, match="holds another study: it differs in axes, seeds"):
+    with pytest.raises(ConfigError, match=r"holds another study: it differs in axes, seeds"):
         study("lr=1e-3,1e-1", seeds=3, resume=True)
 
 
@@ -133,7 +133,7 @@ def test_fewer_pictures_are_nested_and_validate_on_the_same_ones(study):
     made = study("images=6,12,33", seeds=2)
     assert [setting.results[0].n_train for setting in made.settings] == [6, 12, 33]
     assert {len(result.right) for setting in made.settings for result in setting.results} == {7}
-    with pytest.raises(ConfigError, match="images is 34; expected from 3 .* to 33"):
+    with pytest.raises(ConfigError, match=r"images is 34; expected from 3 .* to 33"):
         study("images=6,34", out="more", seeds=1)
 
 
@@ -194,9 +194,9 @@ def test_the_winner_trains_on_all_learning_pictures(study, tmp_path):
 
 def test_a_study_without_a_finished_setting_has_no_winner(study, tmp_path):
     study("lr=1e-3,1e-2", seeds=2, time="0.0001s")
-    with pytest.raises(HandfulError, match="no setting of the study .* is done for all 2 seeds"):
+    with pytest.raises(HandfulError, match=r"no setting of the study .* is done for all 2 seeds"):
         winner(tmp_path / "study")
-    with pytest.raises(HandfulError, match="is no study: there is no study.json"):
+    with pytest.raises(HandfulError, match=r"is no study: there is no study.json"):
         winner(tmp_path)
 
 
