@@ -24,7 +24,7 @@ N_SETTINGS = 20
 MOST_SETTINGS = 200
 """Settings on the page; trials.csv has all."""
 
-MOST_UNFINISHED = 50
+MOST_UNFINISHED = 12
 """Trials on the page that failed or were given up; trials.csv has all."""
 
 FEW_OPTIONS = 2
