@@ -129,6 +129,7 @@ class Together:
         self._mixing = np.random.default_rng((seed, 0))
         self._epoch = self._step = 0
         self._recent: deque[FloatArray] = deque(maxlen=training.n_batches)
+        self._n_steps = np.array([recipe.epochs * training.n_batches for recipe in recipes])
         self._goals = np.array([np.inf if recipe.stop_at is None else recipe.stop_at for recipe in recipes])
 
     def advance(self) -> dict[int, Checkpoint]:
@@ -175,38 +176,30 @@ class Together:
 
     def _rates(self) -> FloatArray:
         """Returns the base rate of every update of the epoch, for every running training: (mini-batches, P)."""
-        n_batches = self.training.n_batches
-        rates = np.zeros((n_batches, len(self.running)))
+        rates = np.zeros((self.training.n_batches, len(self.running)))
         for place, member in enumerate(self.running):
-            recipe = self.recipes[member]
-            for index in range(n_batches):
+            recipe, n_steps = self.recipes[member], int(self._n_steps[place])
+            base, schedule = recipe.lr or 0.0, cast(Schedule, recipe.schedule)
+            for index in range(len(rates)):
+                step = self._step + index + 1
                 rates[index, place] = rate(
-                    self._step + index + 1,
-                    base=recipe.lr or 0.0,
-                    schedule=cast(Schedule, recipe.schedule),
-                    tau=recipe.tau,
-                    alpha=recipe.alpha,
-                    n_steps=recipe.epochs * n_batches,
+                    step, base=base, schedule=schedule, tau=recipe.tau, alpha=recipe.alpha, n_steps=n_steps
                 )
         return rates
 
     def _may_stop(self, losses: FloatArray) -> npt.NDArray[np.bool_]:
         """Returns which of the running trainings may end after this update; `_why_stop` decides."""
-        n_batches = self.training.n_batches
-        if self._step % n_batches == 0:
-            return np.ones(len(losses), dtype=np.bool_)
-        may = ~np.isfinite(losses)
-        if self._goals.min() < np.inf and len(self._recent) == n_batches:
+        may: npt.NDArray[np.bool_] = ~np.isfinite(losses) | (self._n_steps == self._step)
+        if self._goals.min() < np.inf and len(self._recent) == self.training.n_batches:
             may |= np.mean(self._recent, axis=0) >= self._goals - ROUNDING
         return may
 
     def _why_stop(self, place: int, loss: float, *, eta: float) -> str:
         """Returns why a training ends after this update, or nothing; exactly as `loop.fit` sees it."""
-        recipe = self.recipes[self.running[place]]
+        recipe, n_steps = self.recipes[self.running[place]], int(self._n_steps[place])
         recent = [Iteration(self._step, self._epoch, eta, loss, float(row[place])) for row in self._recent]
-        n_batches = self.training.n_batches
-        accuracy = pass_accuracy(recent, n_batches)
-        return why_stop(recent[-1], recipe, n_steps=recipe.epochs * n_batches, late=False, accuracy=accuracy)
+        accuracy = pass_accuracy(recent, self.training.n_batches)
+        return why_stop(recent[-1], recipe, n_steps=n_steps, late=False, accuracy=accuracy)
 
     def _look(self, figures: FloatArray, steps: IntArray, reasons: Sequence[str]) -> dict[int, Checkpoint]:
         """Looks at the validation part, ends what has a reason to, and returns how the others and those done stand.
@@ -248,7 +241,7 @@ class Together:
             self.running = tuple(self.running[place] for place in places)
             self._descent.keep(places)
             self._recent = deque((row[places] for row in self._recent), maxlen=self.training.n_batches)
-            self._goals = self._goals[places]
+            self._n_steps, self._goals = self._n_steps[places], self._goals[places]
 
 
 def _check_recipes(recipes: Sequence[FinetuneConfig]) -> None:
