@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from handful.core.records import Skipped
+from handful.core.records import Resolved, Skipped
 from handful.report import summary
-from tests.report.trained import training, with_training
+from tests.report.trained import decision, training, with_training
 
 
 def test_the_first_line_says_it_all(make_run):
@@ -44,3 +44,14 @@ def test_a_training_has_a_line(make_run):
     assert len(lines) <= 6
     both = summary(with_training(make_run(), training(), training(n_epochs=1, stopped="all 1 epochs are done")))
     assert "Trained 12 + 1 epochs in 6 min 8 s; stopped: no better" in both
+
+
+def test_how_the_way_was_chosen_has_a_line_of_its_own(make_run):
+    run = with_training(make_run(n_test=8), training())
+    why = Resolved("freeze", "tried features and full too: no gain that 80 validation pictures can show")
+    lines = summary(dataclasses.replace(run, decision=decision(), strategy=why)).splitlines()
+    assert "Strategy freeze: tried features and full too: no gain that 80 validation pictures can show." in lines
+    assert [line for line in lines if line.startswith("Warning")] == [
+        line for line in summary(run).splitlines() if line.startswith("Warning")
+    ]
+    assert not any(line.startswith("Strategy") for line in summary(run).splitlines())

@@ -10,7 +10,7 @@ from handful.report.text import counted, percent, percent_range, printable, seco
 
 
 def summary(run: Run) -> str:
-    """Returns the result in 3 to 6 lines for the terminal; the first one can stand alone.
+    """Returns the result in 3 to 6 lines for the terminal, 7 with how its way was chosen; the first can stand alone.
 
     The lines hold no markup and no control characters, whatever the classes are called.
     """
@@ -23,10 +23,14 @@ def summary(run: Run) -> str:
         f"{seconds(seconds_by_stage(run)['total'])}.",
         *_trained(run),
     ]
+    most = 6
+    if run.decision:
+        lines.append(f"Strategy {run.strategy.value}: {printable(run.strategy.reason)}.")
+        most += 1
     if run.table.skipped:
         lines.append(f"{counted(len(run.table.skipped), 'file')} skipped; skipped.csv says why.")
     warnings = [remark.text for remark in remarks(run) if remark.level == "warning"]
-    lines.extend(f"Warning: {text}" for text in warnings[: 6 - len(lines)])
+    lines.extend(f"Warning: {text}" for text in warnings[: most - len(lines)])
     return "\n".join(lines)
 
 
