@@ -1,7 +1,8 @@
 """Training of the upper layers of a network and of new ones on top, by gradient descent.
 
 Only what needs no PyTorch is here. The rest is imported where a network runs: `freeze` cuts the network, `stack` makes
-the new layers, `activations` and `batches` feed them, `loop` trains.
+the new layers, `activations` and `batches` feed them, `loop` trains one model, `together` many stacks of new layers at
+once.
 """
 
 from handful.finetune.layers import NewLayer, parse_head

@@ -33,7 +33,7 @@ WEIGHTS_TOGETHER = 1_500_000
 MOST_TOGETHER = 128
 """Weights and trainings that advance together, at most (benchmarks/study_heads.py).
 
-Up to there matrix products and shared mini-batches gain; beyond, weights and velocities of two threads leave the
+Up to there larger matrix products and shared mini-batches gain; beyond, weights and velocities of two threads leave the
 cache of a laptop, and too few groups are left to keep its cores equally busy.
 """
 
