@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from handful.backbones import BackboneSpec
 from handful.core.config import HEADS, TrainConfig
 from handful.core.files import dump_json
@@ -40,13 +42,12 @@ class Group:
     together: bool
 
 
-def groups(trials: Sequence[Trial], *, n_classes: int, most: int | None = None) -> list[Group]:
+def groups(trials: Sequence[Trial], *, n_classes: int) -> list[Group]:
     """Returns the trials in groups, those that share activations one after the other; equal lists, equal groups.
 
     Args:
         trials: all of them, finished or not.
         n_classes: C.
-        most: trials in a group, at most; by default as many as keep the processor's caches busy.
     """
     by_key: dict[str, list[tuple[int, TrainConfig]]] = {}
     for place, trial in enumerate(trials):
@@ -56,9 +57,10 @@ def groups(trials: Sequence[Trial], *, n_classes: int, most: int | None = None) 
     made = []
     for members in by_key.values():
         together = trains_new_layers_only(members[0][1])
-        size = (most or _group_size(members[0][1], n_classes)) if together else 1
-        for start in range(0, len(members), size):
-            places, configs = zip(*members[start : start + size], strict=True)
+        size = _group_size(members[0][1], n_classes) if together else 1
+        n_groups = -(-len(members) // size)
+        for part in np.array_split(np.arange(len(members)), n_groups):
+            places, configs = zip(*(members[index] for index in part), strict=True)
             made.append(Group(places, configs, share_key(configs[0]), together))
     first = {group.shares: place for place, group in reversed(list(enumerate(made)))}
     return sorted(made, key=lambda group: first[group.shares])
@@ -117,7 +119,7 @@ def results(
             curve=outcome.curve,
             failed_at=outcome.failed_at,
             n_train=together.training.n_pictures,
-            right=tuple(bool(right) for right in outcome.right),
+            right=outcome.right,
         )
         for place, outcome in zip(group.members, together.outcomes, strict=True)
     ]
