@@ -65,6 +65,16 @@ def test_many_rivals_are_counted():
     assert rivals(standings(made)) == "5 of the other 5 settings are within the noise"
 
 
+def test_settings_of_several_options_are_counted_from_two_on():
+    for n_level, said in ((1, "lr 0.2, batch 8 is within"), (2, "2 of the other 2 settings are within")):
+        settings = [
+            setting({"lr": 0.1 * number, "batch": 8}, [result([True] * (82 - number) + [False] * (18 + number))])
+            for number in range(1, n_level + 2)
+        ]
+        axes = [Axis("lr", (0.1, 0.2, 0.3)), Axis("batch", (8,))]
+        assert rivals(standings(study(settings, axes, seeds=(0,)))).startswith(said)
+
+
 def test_a_study_in_which_all_fail_has_no_result():
     made = grid_study([Axis("lr", (0.1, 1.0))], lambda options: FAILS)
     assert standings(made) == ()
@@ -88,7 +98,7 @@ def test_who_chooses_with_the_other_seeds_does_not_choose_luck():
 
 def test_a_choice_that_no_seed_changes_is_not_luck():
     made = made_of((0.9, 0.9), (0.7, 0.7), (0.5, 0.5))
-    assert luck_sentence(made).endswith("90.0 % are right: here luck had no part in the choice.")
+    assert luck_sentence(made).endswith("90.0 % are right: here the choice does not hang on one seed.")
     assert luck_sentence(one_axis(n_seeds=1)).startswith("Expect somewhat less than")
 
 

@@ -14,7 +14,7 @@ from handful.study.compare import Comparison, compare
 from handful.study.scale import scale_of, setting_text, value_text
 
 MOST_RIVALS = 3
-"""Settings as good as the best that are named; of more, the number."""
+"""Settings as good as the best that are named where one option is varied; of more, the number."""
 
 NEAR_THE_END = 0.05
 """Share of a searched range from its ends within which the best value says that the range should be wider."""
@@ -80,11 +80,12 @@ def result_sentence(study: Study, ranked: Sequence[Standing]) -> str:
 def rivals(ranked: Sequence[Standing]) -> str:
     """Returns which settings may be as good as the best: "0.0001 is within the noise"."""
     level = [_short_text(standing.setting) for standing in ranked if standing.level]
+    most = MOST_RIVALS if len(ranked[0].setting.options) == 1 else 1
     if len(ranked) == 1:
         return "no other setting was trained to the end"
     if not level:
         return "every other setting is worse by more than the noise"
-    if len(level) > MOST_RIVALS:
+    if len(level) > most:
         return f"{len(level)} of the other {len(ranked) - 1} settings are within the noise"
     return f"{listed(level)} {'is' if len(level) == 1 else 'are'} within the noise"
 
@@ -114,7 +115,7 @@ def luck_sentence(study: Study) -> str:
         "are right"
     )
     if percent(fresh) == percent(seen):
-        return f"{said}: here luck had no part in the choice."
+        return f"{said}: here the choice does not hang on one seed."
     return f"{said}: expect about that of new pictures, rather than {percent(seen)}."
 
 
