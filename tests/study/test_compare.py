@@ -92,3 +92,12 @@ def test_nothing_in_common_is_an_error():
 def test_a_single_picture_decides_nothing_that_is_no_number():
     found = compare(*settings_of(([True], [True])))
     assert (found.difference, found.standard_error, found.verdict) == (0.0, 0.0, "no difference shown")
+
+
+def test_seeds_cannot_show_more_than_the_pictures_that_there_are():
+    pair = (answers(80, 100), answers(76, 100))
+    one, four = compare(*settings_of(pair)), compare(*settings_of(*[pair] * 4), pool=100)
+    assert four.standard_error == pytest.approx(one.standard_error)
+    assert compare(*settings_of(*[pair] * 4), pool=200).standard_error == pytest.approx(
+        one.standard_error / math.sqrt(2)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 from types import MappingProxyType
 
 import numpy as np
@@ -15,7 +16,7 @@ from handful.core.progress import Silent
 from handful.images import read
 from handful.split import split
 from handful.study import run as running
-from handful.study.conduct import Asked, conduct, winner
+from handful.study.conduct import Asked, conduct, summed_up, winner
 
 BASE = {"backbone": "toy", "epochs": 3, "batch": 8, "augmentation": "none", "optimizer": "sgd"}
 
@@ -66,22 +67,22 @@ def test_the_number_of_threads_changes_no_bit(study, tmp_path):
 
 
 def test_a_study_that_was_interrupted_resumes_to_the_same_files(study, tmp_path, monkeypatch):
-    axes = ("lr=1e-4..1e-1:log4", "batch=4,8", "strategy=features,freeze")
+    axes = ("lr=1e-3,1e-2", "strategy=features,freeze")
     whole = study(*axes, out="whole", seeds=2)
-    save, saved = running.save_result, []
+    save, n_left = running.save_result, [0]
 
     def breaks(folder, result, **rest):
-        if len(saved) >= 7:
+        if not n_left[0]:
             raise KeyboardInterrupt
-        saved.append(result)
+        n_left[0] -= 1
         save(folder, result, **rest)
 
     monkeypatch.setattr(running, "save_result", breaks)
-    for more in (3, 7, 6):
-        saved[:] = saved[: 7 - more]
+    for n_saved in (1, 3, 2):
+        n_left[0] = n_saved
         with pytest.raises(KeyboardInterrupt):
             study(*axes, seeds=2, resume=True)
-    assert 0 < len(files(tmp_path / "study")) < 32
+    assert 0 < len(files(tmp_path / "study")) < 8
     monkeypatch.setattr(running, "save_result", save)
     resumed = study(*axes, seeds=2, resume=True)
     assert files(tmp_path / "study") == files(tmp_path / "whole")
@@ -230,3 +231,28 @@ def test_a_damaged_trial_is_named(study, tmp_path):
     path.write_text(json.dumps(record)[:-9])
     with pytest.raises(HandfulError, match=f"{path.name} was damaged"):
         study("lr=1e-3,1e-2", seeds=1, resume=True)
+
+
+def test_a_setting_that_lacks_seeds_is_not_the_best(study):
+    whole = study("lr=1e-3,1e-2", seeds=2)
+    results = [result for setting in whole.settings for result in setting.results]
+    cut = summed_up(whole.plan, results[:3], command="", threads=1, seconds=0.0)
+    assert len(cut.settings[1].results) == 1
+    assert cut.best == 0
+    assert summed_up(whole.plan, results[:1], command="", threads=1, seconds=0.0).best is None
+
+
+def test_pictures_of_the_users_own_validation_part_are_validated_with(photos, toy, tmp_path):
+    root = shutil.copytree(photos, tmp_path / "parts" / "train")
+    for part in ("val", "test"):
+        for path in sorted(root.rglob("*.*"))[::6]:
+            target = tmp_path / "parts" / part / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+    table = read(tmp_path / "parts", TrainConfig().reading, threads=1)
+    parts = split(table, TrainConfig().split, seed=0)
+    config, asked = TrainConfig.of(BASE), Asked(("lr=1e-3,1e-2",), seeds=2)
+    made = conduct(table, parts, config, asked, folder=tmp_path / "study", command="", threads=1, progress=Silent())
+    assert made.plan.validation_given
+    assert made.plan.pool == made.plan.n_validation == len(parts.validation) == 8
+    assert {result.n_train for setting in made.settings for result in setting.results} == {len(parts.train)}

@@ -96,6 +96,7 @@ class StudyPlan:
         n_learn: learning pictures: training and validation together.
         n_validation: validation pictures of a trial.
         n_test: test pictures, which a study does not read.
+        validation_given: whether the validation pictures are the user's own part, the same for every seed.
     """
 
     data: str
@@ -110,6 +111,12 @@ class StudyPlan:
     n_learn: int
     n_validation: int
     n_test: int
+    validation_given: bool = False
+
+    @property
+    def pool(self) -> int:
+        """Pictures that the validation parts of all seeds are drawn from."""
+        return self.n_validation if self.validation_given else self.n_learn
 
 
 @dataclass(frozen=True, slots=True)

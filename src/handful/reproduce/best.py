@@ -29,7 +29,7 @@ def choose_best(settings: Sequence[Setting], *, backbone: str) -> Setting | None
         and "images" not in setting.options
         and setting.options["strategy"] != "scratch"
     ]
-    best = best_setting(candidates)
+    best = best_setting(candidates, n_seeds=len(candidates[0].results)) if candidates else None
     return None if best is None else candidates[best]
 
 

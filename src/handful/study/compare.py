@@ -34,27 +34,29 @@ class Comparison:
     verdict: Literal["better", "worse", "no difference shown"]
 
 
-def compare(first: Setting, second: Setting) -> Comparison:
+def compare(first: Setting, second: Setting, *, pool: int | None = None) -> Comparison:
     """Returns by how much the first setting is better than the second, paired by seed and by picture.
 
     With d_si = right_1 - right_2 of picture i of M under seed s of S, the difference is the mean of the seeds' means
-    d_s, and its standard error is sqrt(max(W, B) / S): W is the mean over seeds of var(d_si) / M, what drawing M
-    pictures leaves uncertain, and B = var(d_s), how far seeds differ, where there are two or more. Seeds draw their
-    validation pictures from the same learning pictures, so S seeds tell a little less than the S of the formula.
+    d_s, and its standard error is sqrt(max(W / min(S M, P), B / S)): W is the mean over seeds of var(d_si), what the
+    choice of pictures leaves uncertain, and B = var(d_s), how far seeds differ, where there are two or more. S seeds
+    cannot show more than the P pictures that their validation parts are drawn from.
 
     Args:
         first: the setting that the verdict is about.
         second: what it is compared with, on the same data set.
+        pool: P; by default the validation parts count as pictures of their own.
 
     Raises:
         HandfulError: no seed with which both are done, or they were validated on different pictures.
     """
     differences = _paired(first, second)
     means = [float(row.mean()) for row in differences]
-    within = float(np.mean([row.var(ddof=1) / len(row) if len(row) > 1 else 0.0 for row in differences]))
+    n_seen = sum(len(row) for row in differences)
+    within = float(np.mean([row.var(ddof=1) if len(row) > 1 else 0.0 for row in differences]))
     between = float(np.var(means, ddof=1)) if len(means) > 1 else 0.0
     difference = float(np.mean(means))
-    standard_error = math.sqrt(max(within, between) / len(means))
+    standard_error = math.sqrt(max(within / min(n_seen, pool or n_seen), between / len(means)))
     shown = abs(difference) > DECIDED_AT * standard_error
     return Comparison(
         difference=difference,

@@ -142,7 +142,7 @@ def summed_up(plan: StudyPlan, results: Sequence[TrialResult], *, command: str, 
     return Study(
         plan=plan,
         settings=settings,
-        best=best_setting(settings),
+        best=best_setting(settings, n_seeds=len(plan.seeds)),
         versions=versions(),
         machine=describe_machine(threads),
         command=command,
@@ -160,12 +160,8 @@ def winner(folder: Path) -> tuple[Path, TrainConfig, Setting]:
     """
     plan, _, _ = load_plan(folder)
     varied = [axis.option for axis in plan.axes]
-    settings = [
-        setting
-        for setting in settings_of(load_results(folder, data=plan.data_sha256), varied)
-        if len(setting.results) == len(plan.seeds)
-    ]
-    best = best_setting(settings)
+    settings = settings_of(load_results(folder, data=plan.data_sha256), varied)
+    best = best_setting(settings, n_seeds=len(plan.seeds))
     if best is None:
         raise HandfulError(
             f"no setting of the study {folder} is done for all {len(plan.seeds)} seeds. Finish it with --resume, or "
@@ -225,6 +221,7 @@ def _plan(
         n_learn=len(learning.rows),
         n_validation=len(learning.parts(replace(config, split=replace(config.split, images=None))).validation),
         n_test=len(split.test),
+        validation_given=bool(len(split.validation)),
     )
 
 

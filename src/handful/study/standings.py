@@ -48,7 +48,8 @@ def standings(study: Study) -> tuple[Standing, ...]:
     best = study.settings[study.best]
     others = [setting for setting in _whole(study) if setting is not best]
     ranked = sorted(others, key=lambda setting: -(setting.accuracy or 0.0))
-    return (Standing(best, None), *(Standing(setting, compare(best, setting)) for setting in ranked))
+    pool = study.plan.pool
+    return (Standing(best, None), *(Standing(setting, compare(best, setting, pool=pool)) for setting in ranked))
 
 
 def unfinished(study: Study) -> tuple[Unfinished, ...]:

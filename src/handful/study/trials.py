@@ -94,9 +94,18 @@ def settings_of(results: Sequence[TrialResult], axes: Sequence[str]) -> tuple[Se
     return tuple(_setting(trials, axes) for trials in by_setting.values())
 
 
-def best_setting(settings: Sequence[Setting]) -> int | None:
-    """Returns the index of the setting with the highest mean accuracy, of equal ones that with the lowest mean loss."""
-    done = [index for index, setting in enumerate(settings) if setting.accuracy is not None]
+def best_setting(settings: Sequence[Setting], *, n_seeds: int) -> int | None:
+    """Returns the index of the setting with the highest mean accuracy, of equal ones that with the lowest mean loss.
+
+    Args:
+        settings: what was tried.
+        n_seeds: seeds with which a setting has to be done.
+    """
+    done = [
+        index
+        for index, setting in enumerate(settings)
+        if setting.accuracy is not None and len(setting.results) == n_seeds
+    ]
 
     def rank(index: int) -> tuple[float, float]:
         losses = [result.loss for result in settings[index].results]
