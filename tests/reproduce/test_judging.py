@@ -72,6 +72,14 @@ def test_the_sentence_gives_the_measurement_two_standard_errors_and_what_was_exp
     }  # fmt: skip
 
 
+def test_what_several_measurements_are_expected_to_be_is_said_once():
+    verdict = as_verdict("7a", "best in the middle", [check(0.031, 0.004), check(0.0), check(0.1, level=0.05)])
+    assert verdict.sentence == (
+        "First over second: +3.1 ± 0.8 points, first over second: +0.0 ± 2.0 points (each expected: above 0); "
+        "first over second: +10.0 ± 2.0 points (expected: above 5)."
+    )
+
+
 def test_a_reason_comes_before_the_measurements():
     verdict = as_verdict("9a", "it overfits", [check(0.1)], word="not tested in this mode", reason="Nothing learns.")
     assert verdict.verdict == "not tested in this mode"

@@ -15,10 +15,10 @@ from handful.reproduce.measures import Estimate
 from handful.study.compare import compare
 
 
-def trained(right, *, seed=0, training=1.0, validations=None, n_train=100, status="done"):
+def trained(right, *, seed=0, training=1.0, validations=None, n_train=100, status="done", loss=0.0):
     accuracies = validations or [sum(right) / len(right)]
     curve = tuple(
-        Checkpoint(epoch, epoch, 0.0, training, 0.0, accuracy) for epoch, accuracy in enumerate(accuracies, start=1)
+        Checkpoint(epoch, epoch, 0.0, training, loss, accuracy) for epoch, accuracy in enumerate(accuracies, start=1)
     )
     return TrialResult(Trial({"epochs": 4}, seed), status, "", curve, None, n_train, tuple(right))
 
@@ -86,6 +86,16 @@ def test_gaps_are_compared_picture_by_picture():
     assert found.value == pytest.approx(0.06 + 0.04)
     differs = np.array([0] * 96 + [1] * 4)
     assert found.error == pytest.approx(math.sqrt(differs.var(ddof=1) / 100 + 0.06 * 0.94 / 400))
+
+
+def test_a_loss_rises_by_its_mean_with_the_error_between_seeds():
+    few = setting(*(trained(answers(80), seed=seed, loss=0.5) for seed in range(3)))
+    many = setting(*(trained(answers(80), seed=seed, loss=loss) for seed, loss in enumerate((0.55, 0.60, 0.65))))
+    found = measures.loss_difference(many, few)
+    assert found.value == pytest.approx(0.10)
+    assert found.error == pytest.approx(0.05 / math.sqrt(3))
+    one = setting(trained(answers(80), loss=0.5))
+    assert measures.loss_difference(one, one) is measures.UNKNOWN
 
 
 def test_epochs_are_counted_up_to_the_accuracy_with_which_the_worse_ends():

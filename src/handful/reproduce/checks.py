@@ -96,10 +96,9 @@ def overfits_at_high_rate(evidence: Evidence) -> list[Check]:
 def smaller_decay_negligible(evidence: Evidence) -> list[Check]:
     """Returns the checks that less decay than 0.0001 neither helps nor harms."""
     less, usual = (plain(decay) for decay in DECAYS[:2])
-    found = _difference(evidence, "8a", less, usual)
     return [
-        Check(f"{less} over {usual}", found, "above", -NEGLIGIBLE, "points"),
-        Check(f"{less} over {usual}, the other way", found, "below", NEGLIGIBLE, "points"),
+        Check(f"{first} over {second}", _difference(evidence, "8a", first, second), "above", -NEGLIGIBLE, "points")
+        for first, second in ((less, usual), (usual, less))
     ]
 
 
@@ -169,20 +168,17 @@ def poor_from_scratch(evidence: Evidence) -> list[Check]:
 
 
 def no_gain_from_hundreds(evidence: Evidence) -> list[Check]:
-    """Returns the checks that many epochs gain nothing worth their time, and overfit more."""
+    """Returns the check that many epochs gain nothing worth their time."""
     few, many = evidence.measured["long"].settings
-    less, more = (point.label for point in evidence.measured["long"].experiment.points)
     gain = measures.difference(many, few, chance=evidence.chance)
-    return [
-        Check(f"{more} epochs over {less}", gain, "below", NEGLIGIBLE, "points"),
-        Check(
-            "the gap between training and validation, the same",
-            measures.gap_difference(many, few),
-            "above",
-            0.0,
-            "points",
-        ),
-    ]
+    return [Check(f"accuracy, {_many_over_few(evidence)}", gain, "below", NEGLIGIBLE, "points")]
+
+
+def hundreds_overfit(evidence: Evidence) -> list[Check]:
+    """Returns the check that many epochs make the answers on other pictures worse, in log loss."""
+    few, many = evidence.measured["long"].settings
+    rise = measures.loss_difference(many, few)
+    return [Check(f"validation log loss, {_many_over_few(evidence)}", rise, "above", 0.0, "nats")]
 
 
 def very_inaccurate(evidence: Evidence) -> list[Check]:
@@ -194,6 +190,11 @@ def very_inaccurate(evidence: Evidence) -> list[Check]:
     limit = chance + HALF_WAY * (1.0 - chance)
     what = f"accuracy on solar cells, where always naming the commoner class gives {100 * chance:.1f} %"
     return [Check(what, found, "below", limit, "share")]
+
+
+def _many_over_few(evidence: Evidence) -> str:
+    few, many = (point.label for point in evidence.measured["long"].experiment.points)
+    return f"{many} epochs over {few}"
 
 
 def _accuracy(evidence: Evidence, name: str, label: str) -> Estimate:

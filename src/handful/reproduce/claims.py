@@ -165,9 +165,15 @@ CLAIMS = (
     ),
     Claim(
         "long",
-        "Hundreds of epochs are not necessary and not recommended, for they overfit.",
+        "Hundreds of epochs are not necessary.",
         ("long",),
         checks.no_gain_from_hundreds,
+    ),
+    Claim(
+        "long",
+        "Hundreds of epochs are not recommended: on a small set they overfit.",
+        ("long",),
+        checks.hundreds_overfit,
     ),
     Claim(
         "batches",
@@ -195,6 +201,7 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
     found = claim.checks(evidence) if at_hand else ()
     if claim.every_layer and evidence.mode == "features":
         reason = "With the trunk fixed, imported layers do not learn; --mode finetune tests this."
+        reason += " With the new layers alone:" if found else ""
         return as_verdict(claim.figure, claim.text, found, word="not tested in this mode", reason=reason)
     if claim.papers_pictures and not evidence.is_papers:
         reason = "These are other pictures than the paper's, so its number says nothing about them."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from handful.reproduce.measures import Estimate
 from handful.reproduce.records import Verdict, Word
 from handful.study.compare import DECIDED_AT
 
-Unit = Literal["share", "points", "epochs", "errors"]
+Unit = Literal["share", "points", "epochs", "nats", "errors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Check:
         estimate: the measurement.
         wanted: on which side of the level it has to lie.
         level: where the sides meet.
-        unit: of the measurement: a share in [0, 1], a difference of shares, epochs, or standard errors.
+        unit: of the measurement: a share in [0, 1], a difference of shares, epochs, log loss, or standard errors.
         slack: how far on the wanted side it may lie and still be taken for refuted, being too small to matter.
     """
 
@@ -70,7 +71,8 @@ def as_verdict(
         word: the verdict, where it is not the checks that give it.
         reason: why it is not; said first.
     """
-    measured = "; ".join(_said(check) for check in checks)
+    alike = groupby(checks, key=lambda check: (check.wanted, check.level, check.unit))
+    measured = "; ".join(_said(list(group)) for _, group in alike)
     sentence = " ".join(part for part in (reason, f"{measured[:1].upper()}{measured[1:]}." if measured else "") if part)
     return Verdict(figure, claim, word or judged(checks), sentence, {check.what: _numbers(check) for check in checks})
 
@@ -85,11 +87,12 @@ def _refuted(check: Check, *, at: float) -> bool:
     return sign * (check.estimate.value - check.level) + at * check.estimate.error < check.slack
 
 
-def _said(check: Check) -> str:
-    """Returns "1 over 3 layers: +1.2 ± 0.8 points (expected: above 0)", with two standard errors behind the ±."""
-    if math.isnan(check.estimate.value):
-        return f"{check.what}: no training came to its end"
-    return f"{check.what}: {shown(check.estimate, check.unit)} (expected: {check.wanted} {_level(check)})"
+def _said(checks: Sequence[Check]) -> str:
+    """Returns "1 over 3: +1.2 ± 0.8 points (expected: above 0)", for several checks that expect the same."""
+    if all(math.isnan(check.estimate.value) for check in checks):
+        return f"{checks[0].what}: no training came to its end"
+    measured = ", ".join(f"{check.what}: {shown(check.estimate, check.unit)}" for check in checks)
+    return f"{measured} ({'each ' if len(checks) > 1 else ''}expected: {checks[0].wanted} {_level(checks[0])})"
 
 
 def shown(estimate: Estimate, unit: Unit) -> str:
@@ -104,9 +107,11 @@ def shown(estimate: Estimate, unit: Unit) -> str:
         case "share":
             return f"{100 * value:.1f} ± {100 * error:.1f} %"
         case "points":
-            return f"{100 * value:+.1f} ± {100 * error:.1f} points"
+            return f"{round(100 * value, 1) + 0.0:+.1f} ± {100 * error:.1f} points"  # + 0.0: no negative zero
         case "epochs":
             return f"{value:+.1f} ± {error:.1f}"
+        case "nats":
+            return f"{value:+.3f} ± {error:.3f}"
         case "errors":
             return f"{value:.1f} standard errors"
 

@@ -94,6 +94,18 @@ def gap_difference(first: Setting, second: Setting) -> Estimate:
     return pooled(values, within)
 
 
+def loss_difference(first: Setting, second: Setting) -> Estimate:
+    """Returns how much higher the first setting's validation log loss is at the end, paired by seed.
+
+    Losses of single pictures are not recorded, so the error is that between seeds, and nothing is known from one seed.
+    """
+    others = {result.trial.seed: result.curve[-1].validation_loss for result in _done(second)}
+    values = [
+        ours.curve[-1].validation_loss - others[ours.trial.seed] for ours in _done(first) if ours.trial.seed in others
+    ]
+    return pooled(values, [0.0] * len(values)) if len(values) > 1 else UNKNOWN
+
+
 def more_epochs(first: Setting, second: Setting) -> Estimate:
     """Returns how many more epochs the first needs for the accuracy with which the worse of the two ends.
 

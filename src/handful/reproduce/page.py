@@ -137,7 +137,7 @@ def _content(reproduction: Reproduction, images: Mapping[str, bytes]) -> dict[st
 def _changed(options: Mapping[str, Any]) -> str:
     """Returns the setting in words: what differs from the default."""
     changed = [
-        f"{name.replace('_', ' ')} {show_value(value)}"
+        f"{name.replace('_', ' ')} {show_value(value).rpartition('=')[2]}"
         for name, value in options.items()
         if name not in ("backbone", "strategy") and DEFAULT.get(name) != value
     ]

@@ -35,7 +35,7 @@ from handful.reproduce.pictures import (
 )
 from handful.reproduce.records import Evidence, Measured, Point, Reproduction, Request
 from handful.split import test_size
-from handful.study.run import run_trials
+from handful.study import run_trials
 from handful.study.trials import settings_of
 
 ALL = "all"
