@@ -86,8 +86,8 @@ def main(data: Path) -> None:
     spread = (0.25 / again[-1].plan.n_validation) ** 0.5
     gains = N_CONFIGURATIONS * one_plain / cold, N_CONFIGURATIONS * one_cached / warm
     record(
-        f"a study of {N_CONFIGURATIONS} configurations (frozen AlexNet, {N_TRAIN} pictures, {EPOCHS} epochs at {BATCH}): "
-        f"at least {GAIN_PLAIN:.0f} times as fast, trunk pass included, as a plain script for each; at least "
+        f"a study of {N_CONFIGURATIONS} configurations (frozen AlexNet, {N_TRAIN} pictures, {EPOCHS} epochs at "
+        f"{BATCH}): at least {GAIN_PLAIN:.0f} times as fast, trunk pass included, as a plain script for each; at least "
         f"{GAIN_CACHED:.0f} times as fast, features known, as a script that trains on cached features one by one",
         figures={
             "gain_over_plain": round(gains[0], 1),
