@@ -39,6 +39,17 @@ def test_otherwise_the_convolutions_are_and_it_is_said(at_hand):
     assert "fc6 and fc7" in sentence
 
 
+def test_each_of_the_two_can_be_named(at_hand):
+    at_hand("alexnet:fc7", "alexnet")
+    name, sentence = choose_network("alexnet", offline=False, progress=Silent())
+    assert name == "alexnet"
+    assert sentence.endswith("that the paper keeps.")
+    assert choose_network("alexnet:fc7", offline=False, progress=Silent())[0] == "alexnet:fc7"
+    at_hand("alexnet")
+    with pytest.raises(WeightsError, match="alexnet:fc7 cannot be had"):
+        choose_network("alexnet:fc7", offline=False, progress=Silent())
+
+
 def test_without_any_weights_the_error_is_that_of_the_convolutions(at_hand):
     at_hand()
     with pytest.raises(WeightsError, match="alexnet cannot be had"):

@@ -55,7 +55,7 @@ def draw(measured: Measured, *, chance: float) -> dict[str, bytes]:
             draw_accuracy(axes, measured, chance=chance)
         _draw_levels(axes, measured, chance=chance)
         axes.set_xlabel(measured.experiment.axis)
-        axes.legend(frameon=False, fontsize=SMALL, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2)
+        axes.legend(frameon=False, fontsize=SMALL, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3)
         return saved(f"figure-{measured.experiment.name}", figure)
 
 
@@ -95,17 +95,20 @@ def draw_curves(axes: Axes, measured: Measured) -> None:
         training, validation = course(setting)
         epochs = np.arange(1, len(validation) + 1)
         colour = COLOURS[index % len(COLOURS)] if several else BLUE
-        axes.plot(epochs, 100 * validation, color=colour, linewidth=1.8, label=None if index else "validation")
+        axes.plot(epochs, 100 * validation, color=colour, linewidth=1.8, label=None if several else "validation")
         axes.plot(
             epochs,
             100 * training,
             color=colour if several else ORANGE,
             linewidth=1.0,
             linestyle=DASHED,
-            label=None if index else "training",
+            label=None if several else "training",
         )
         if several and len(validation):
             ends.append((100 * float(validation[-1]), float(epochs[-1]), printable(point.label), colour))
+    if several:
+        axes.plot([], [], color=GREY, linewidth=1.8, label="validation")
+        axes.plot([], [], color=GREY, linewidth=1.0, linestyle=DASHED, label="training")
     _name_ends(axes, ends)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("accuracy, %")

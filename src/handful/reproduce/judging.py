@@ -69,11 +69,13 @@ def as_verdict(
         claim: in words.
         checks: what was measured.
         word: the verdict, where it is not the checks that give it.
-        reason: why it is not; said first.
+        reason: why it is not; said first, with a colon where the measurements belong to it.
     """
     alike = groupby(checks, key=lambda check: (check.wanted, check.level, check.unit))
     measured = "; ".join(_said(list(group)) for _, group in alike)
-    sentence = " ".join(part for part in (reason, f"{measured[:1].upper()}{measured[1:]}." if measured else "") if part)
+    if measured and not reason.endswith(":"):
+        measured = measured[:1].upper() + measured[1:]
+    sentence = " ".join(part for part in (reason, f"{measured}." if measured else "") if part)
     return Verdict(figure, claim, word or judged(checks), sentence, {check.what: _numbers(check) for check in checks})
 
 

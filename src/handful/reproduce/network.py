@@ -25,21 +25,26 @@ def choose_network(wanted: str | None, *, offline: bool, progress: Progress) -> 
         ConfigError: there is no such network.
         WeightsError: not even the convolutions can be had.
     """
-    if wanted is not None:
-        spec = find(wanted)
-        get(wanted, offline=offline, progress=progress)
-        return wanted, f"{spec.title}, features at {spec.default_tap.name}: not the paper's network."
-    try:
-        get(WHOLE, offline=offline, progress=progress)
-    except WeightsError:
-        get(CONVOLUTIONS, offline=offline, progress=progress)
-        n_features = find(CONVOLUTIONS).default_tap.n_features
-        return CONVOLUTIONS, (
-            f"AlexNet's convolutions, with the new layers on pool5 ({n_features:,} features): the weights of the fully "
-            "connected layers fc6 and fc7, which the paper keeps, could not be had here "
-            "(handful backbones --get alexnet --full)."
-        )
-    return WHOLE, (
-        "AlexNet up to fc7, with the new layers in place of the last three, as in the paper; single-column weights of "
-        "torchvision, as the paper's own form was published for Caffe and MATLAB only."
+    if wanted not in (None, WHOLE, CONVOLUTIONS):
+        spec = find(str(wanted))
+        get(str(wanted), offline=offline, progress=progress)
+        return str(wanted), f"{spec.title}, features at {spec.default_tap.name}: not the paper's network."
+    reason = "."
+    if wanted != CONVOLUTIONS:
+        try:
+            get(WHOLE, offline=offline, progress=progress)
+        except WeightsError:
+            if wanted == WHOLE:
+                raise
+            reason = ": their weights could not be had here (handful backbones --get alexnet --full)."
+        else:
+            return WHOLE, (
+                "AlexNet up to fc7, with the new layers in place of the last three, as in the paper; the single-column "
+                "weights of torchvision, as none of the paper's own form were published for PyTorch."
+            )
+    get(CONVOLUTIONS, offline=offline, progress=progress)
+    n_features = find(CONVOLUTIONS).default_tap.n_features
+    return CONVOLUTIONS, (
+        f"AlexNet's convolutions, with the new layers on pool5 ({n_features:,} features), without the fully connected "
+        f"layers fc6 and fc7 that the paper keeps{reason}"
     )
