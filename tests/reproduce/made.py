@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,11 +39,14 @@ def result(options: Options, seed: int, truth: Truth, *, n: int = 400, independe
     hardness = np.random.default_rng((seed, own)).permutation(n) / n
     right = tuple(bool(each) for each in hardness < truth.validation)
     end = sum(right) / n
+    per_epoch = math.ceil(2000 / int(str(options.get("batch", 128))))
     n_epochs = truth.stops_after or int(str(options["epochs"]))
     epochs = np.arange(1, n_epochs + 1)
     shares = ((1 - np.exp(-epochs / truth.pace)) / (1 - np.exp(-n_epochs / truth.pace))).tolist()
     curve = [
-        Checkpoint(epoch, 16 * epoch, 1 - share * truth.training, share * truth.training, 1 - share * end, share * end)
+        Checkpoint(
+            epoch, per_epoch * epoch, 1 - share * truth.training, share * truth.training, 1 - share * end, share * end
+        )
         for epoch, share in enumerate(shares, start=1)
     ]
     return TrialResult(Trial(options, seed), "done", "all epochs done", tuple(curve), None, 2000, right)

@@ -122,7 +122,10 @@ def test_a_claim_about_trainings_that_all_failed_cannot_be_told(papers):
 
 def test_trainings_that_stop_with_some_seeds_only_cannot_tell(papers):
     def one_goes_on(results):
-        longer = (*results[0].curve, *(replace(results[0].curve[-1], epoch=epoch) for epoch in range(13, 21)))
+        longer = (
+            *results[0].curve,
+            *(replace(results[0].curve[-1], epoch=epoch, step=250 * epoch) for epoch in range(13, 21)),
+        )
         return [replace(results[0], curve=longer), *results[1:]]
 
     verdicts = judge(changed(papers, "9b", "8", one_goes_on))

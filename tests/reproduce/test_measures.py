@@ -106,10 +106,17 @@ def test_epochs_are_counted_up_to_the_accuracy_with_which_the_worse_ends():
     assert measures.more_epochs(quick, slow).value == -2.0
 
 
-def test_a_training_that_used_all_its_epochs_was_not_stopped():
-    whole = trained(answers(80), validations=[0.8] * 4)
-    assert measures.share_stopped(setting(whole)).value == 0.0
-    assert measures.share_stopped(setting(whole, trained(answers(80), validations=[0.8] * 3))).value == 0.5
+def test_a_training_is_stopped_where_updates_of_its_epochs_are_left():
+    def ended(step):
+        one = trained(answers(80), n_train=100)
+        return replace(one, curve=(replace(one.curve[-1], epoch=4, step=step),))
+
+    def share(*steps):
+        return measures.share_stopped(replace(setting(*map(ended, steps)), options={"epochs": 4, "batch": 32})).value
+
+    assert share(16) == 0.0
+    assert share(15) == 1.0
+    assert share(16, 4) == 0.5
 
 
 def test_nothing_measured_is_unknown():

@@ -121,9 +121,10 @@ def more_epochs(first: Setting, second: Setting) -> Estimate:
 
 
 def share_stopped(setting: Setting) -> Estimate:
-    """Returns the share of seeds whose training was over before its epochs were."""
-    epochs = setting.options["epochs"]
-    values = [float(result.status == "done" and len(result.curve) < int(str(epochs))) for result in setting.results]
+    """Returns the share of seeds whose training was over before all updates of its epochs were done."""
+    epochs, batch = (int(str(setting.options[name])) for name in ("epochs", "batch"))
+    done = _done(setting)
+    values = [float(result.curve[-1].step < epochs * math.ceil(result.n_train / batch)) for result in done]
     return pooled(values, [0.0] * len(values))
 
 
