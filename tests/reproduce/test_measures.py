@@ -48,6 +48,15 @@ def test_seeds_that_agree_leave_the_error_of_the_pictures():
     assert found.error == pytest.approx(math.sqrt(0.8 * 0.2 / 100 / 4))
 
 
+def test_more_seeds_than_there_are_pictures_for_add_nothing():
+    settings = [setting(*(trained(answers(80), seed=seed) for seed in range(n_seeds))) for n_seeds in (6, 24)]
+    few, many = (measures.accuracy(each, chance=0.2).error for each in settings)
+    assert [few, many] == pytest.approx([math.sqrt(0.8 * 0.2 / 600)] * 2)
+    others = [setting(*(trained(answers(70), seed=seed) for seed in range(n_seeds))) for n_seeds in (6, 24)]
+    few, many = (measures.difference(*pair, chance=0.2).error for pair in zip(settings, others, strict=True))
+    assert few == pytest.approx(many)
+
+
 def test_a_failed_training_counts_as_chance():
     one = trained(answers(60))
     found = measures.accuracy(setting(one, replace(one, status="failed", right=(), curve=())), chance=0.2)

@@ -1,7 +1,7 @@
 """Numbers with their uncertainty, from the results of settings.
 
-Every standard error is sqrt(max(W, B) / S), as in `study.compare`: W is what drawing the pictures leaves uncertain
-within a seed, averaged over the S seeds, and B is how far the seeds differ.
+Every standard error is sqrt(max(W / min(S, 6), B / S)), as in `study.compare`: W is what drawing the pictures leaves
+uncertain within a seed, averaged over the S seeds, and B is how far the seeds differ.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from handful.core.errors import HandfulError
 from handful.core.study import Setting, TrialResult
 from handful.core.training import Checkpoint
 from handful.study.compare import compare
+
+PARTS = 6
+"""A sixth of the learning pictures validates: beyond six seeds, no further pictures are seen."""
 
 HALF_EPOCHS = 1.0 / 12.0
 """Variance of a number of epochs that was counted in whole ones."""
@@ -60,7 +63,7 @@ def difference(first: Setting, second: Setting, *, chance: float) -> Estimate:
     """Returns by how much the first setting's accuracy is higher, paired by seed and picture where both are done."""
     if len(_done(first)) == len(first.results) and len(_done(second)) == len(second.results):
         try:
-            found = compare(first, second)
+            found = compare(first, second, pool=PARTS * _n_validation(first))
         except HandfulError:  # not the same seeds or pictures
             return _unpaired(first, second, chance)
         return Estimate(found.difference, found.standard_error)
@@ -137,8 +140,10 @@ def pooled(values: Sequence[float], within: Sequence[float]) -> Estimate:
     """
     if not values:
         return UNKNOWN
-    between = float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
-    return Estimate(float(np.mean(values)), math.sqrt(max(float(np.mean(within)), between) / len(values)))
+    n_seeds = len(values)
+    between = float(np.var(values, ddof=1)) if n_seeds > 1 else 0.0
+    of_pictures = float(np.mean(within)) / min(n_seeds, PARTS)
+    return Estimate(float(np.mean(values)), math.sqrt(max(of_pictures, between / n_seeds)))
 
 
 def _unpaired(first: Setting, second: Setting, chance: float) -> Estimate:
