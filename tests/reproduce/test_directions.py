@@ -50,6 +50,19 @@ def test_epochs_are_enough_where_the_curve_has_come_within_its_error(papers):
     assert about(papers, "Epochs").startswith("Epochs: 23 are enough")
 
 
+def test_epochs_are_not_enough_as_long_as_accuracy_falls_again(papers):
+    def falls(result):
+        curve = list(result.curve)
+        curve[29] = replace(curve[29], validation_accuracy=0.5)
+        return replace(result, curve=tuple(curve))
+
+    measured = papers.measured["10"]
+    (setting,) = measured.settings
+    bumpy = replace(measured, settings=(replace(setting, results=tuple(map(falls, setting.results))),))
+    found = replace(papers, measured={**papers.measured, "10": bumpy})
+    assert about(found, "Epochs").startswith("Epochs: 31 are enough")
+
+
 def test_only_what_was_measured_is_advice(papers):
     only = replace(papers, measured={"11": papers.measured["11"]}, unlike=None)
     assert [each.partition(":")[0] for each in directions(only)] == ["Factor of the last layer's rate"]

@@ -48,7 +48,7 @@ def _best_value(measured: Measured, chance: float) -> str:
 
 
 def _epochs(evidence: Evidence) -> Iterator[str]:
-    """Yields from which epoch on the longest curve of the usual setting is within its own uncertainty of its best."""
+    """Yields from which epoch on the usual setting stays within the uncertainty of its best."""
     if "10" not in evidence.measured:
         return
     (setting,) = evidence.measured["10"].settings
@@ -57,7 +57,7 @@ def _epochs(evidence: Evidence) -> Iterator[str]:
         return
     course = [measures.accuracy(setting, chance=evidence.chance, epoch=epoch + 1) for epoch in range(n_epochs)]
     best = max(course, key=lambda each: each.value)
-    enough = next(epoch for epoch, each in enumerate(course, start=1) if each.value >= best.value - best.error)
+    enough = 1 + max((epoch for epoch, each in enumerate(course, 1) if each.value < best.value - best.error), default=0)
     yield (
         f"Epochs: {enough} are enough at mini-batch 128; from there on accuracy stays within one standard error of its "
         f"highest ({shown(best, 'share')} in {n_epochs} epochs)."

@@ -7,21 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from handful.core.files import write_bytes, write_json, write_text
 from handful.report.page import environment
 from handful.report.text import counted
 from handful.reproduce.drawing import draw
 from handful.reproduce.experiments import DEFAULT, FIGURES
-from handful.reproduce.records import Measured, Reproduction, Verdict, Word
+from handful.reproduce.records import Measured, Reproduction, Verdict
 from handful.reproduce.tables import figure_csv, verdicts_dict
 from handful.study.axes import show_value
 
 RESULT = "verdicts.json"
 """Written last, so that a folder that has it is complete."""
-
-WORDS: tuple[Word, ...] = get_args(Word)
 
 NAMES = {
     "best": "Best setting",
@@ -118,12 +116,10 @@ def _content(reproduction: Reproduction, images: Mapping[str, bytes]) -> dict[st
         )
         for name, measured in evidence.measured.items()
     }
-    counts = Counter(each.verdict for each in reproduction.verdicts)
     return {
         "made": reproduction,
         "test": evidence.test,
         "headline": headline(reproduction.verdicts),
-        "counts": {word: counts[word] for word in WORDS},
         "names": NAMES,
         "figures": {name: shown[name] for name in FIGURES if name in shown},
         "further": [each for each in reproduction.verdicts if each.figure in NAMES],
