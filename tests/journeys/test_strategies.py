@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from handful.backbones import catalog
 from handful.core.config import option_fields
+from handful.features import FrozenTrunk
 from handful.testing.backbone import toy_network, toy_spec
 from handful.testing.pictures import draw_folder
 
@@ -59,7 +60,7 @@ def test_trained_layers_learn_what_can_be_learned(command, photos):
         "--backbone",
         "toy",
         "--strategy",
-        "full",
+        "scratch",
         "--epochs",
         "60",
         "--lr",
@@ -242,3 +243,12 @@ def test_training_again_uses_the_validation_pictures_too_and_keeps_the_held_out_
     heads = [load_file(tmp_path / out / "model" / "heads.safetensors") for out in ("once", "twice")]
     assert any(not np.array_equal(heads[0][name], heads[1][name]) for name in heads[0])
     assert once["training"][0]["best_step"] == once["training"][0]["updates"]
+
+
+def test_features_below_new_layers_are_computed_once(command, photos, monkeypatch):
+    way = ("train", photos, *QUICK, "--strategy", "features", "--head", "12-C", "--epochs", "2")
+    first = json.loads(command(*way, "--json")[1])
+    monkeypatch.setattr(FrozenTrunk, "open", None)
+    second = json.loads(command(*way, "--json")[1])
+    assert second["accuracy"] == first["accuracy"]
+    assert second["held_out"] == first["held_out"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -12,9 +12,10 @@ from handful.backbones import BackboneSpec
 from handful.core.config import FeaturesConfig, TrainConfig
 from handful.core.files import dump_json
 from handful.core.progress import Progress
-from handful.core.records import ImageTable, IntArray, Picture, PixelArray, Split
-from handful.features import Pool, Preprocessing, Show, extract, trunk_from_weights
+from handful.core.records import ImageTable, IntArray, Picture, Split
+from handful.features import Pool, Preprocessing, trunk_from_weights
 from handful.split import hold_out, subset
+from handful.transfer.frozen import frozen_activations
 from handful.transfer.plan import plan_features
 from handful.transfer.probe import locate_weights
 
@@ -81,12 +82,10 @@ class FrozenFeatures:
     Attributes:
         changed: of the views that are trained with.
         plain: of each picture as it is, one view.
-        n_features: D.
     """
 
     changed: Activations
     plain: Activations
-    n_features: int
 
 
 def frozen_features(learning: Learning, config: TrainConfig, *, seed: int) -> FrozenFeatures:
@@ -97,37 +96,19 @@ def frozen_features(learning: Learning, config: TrainConfig, *, seed: int) -> Fr
         config: of the trial.
         seed: of the changed views, which every trial shares.
     """
-    from handful.finetune.activations import Activations
     from handful.finetune.pictures import Shown
 
     ((spec, located),) = locate_weights(config)
     preprocessing = prepared(learning, config.features, spec)
-    augmentation = cast("Augmentation", config.finetune.augmentation)
-    shown = Shown(learning.table, learning.pictures, preprocessing, augmentation, seed=seed, threads=learning.threads)
-    trunk = trunk_from_weights(spec, located, pool=cast(Pool, config.finetune.pool))
-
-    def features(views: Sequence[str], show: Show | None = None) -> Activations:
-        values = extract(
-            trunk,
-            learning.table,
-            learning.pictures,
-            preprocessing=preprocessing,
-            views=views,
-            threads=learning.threads,
-            progress=learning.progress,
-            show=show,
-        ).values
-        return Activations(values, preprocessing)
-
-    plain = features(("plain",))
-    if augmentation == "none":
-        return FrozenFeatures(plain, plain, trunk.tap.n_features)
-    numbers = {f"{augmentation} {seed}/{number}": number for number in range(config.finetune.augmented_views)}
-
-    def changed(decoded: PixelArray, picture: Picture, view: str) -> PixelArray:
-        return shown.square(decoded, picture, numbers[view])
-
-    return FrozenFeatures(features(tuple(numbers), changed), plain, trunk.tap.n_features)
+    tune = config.finetune
+    trunk = trunk_from_weights(spec, located, pool=cast(Pool, tune.pool))
+    plain = Shown(learning.table, learning.pictures, preprocessing, "none", seed=seed, threads=learning.threads)
+    features = partial(frozen_activations, trunk, n_views=tune.augmented_views, progress=learning.progress)
+    as_they_are = features(plain)
+    if tune.augmentation == "none":
+        return FrozenFeatures(as_they_are, as_they_are)
+    changed = replace(plain, augmentation=cast("Augmentation", tune.augmentation))
+    return FrozenFeatures(features(changed), as_they_are)
 
 
 def prepared(learning: Learning, config: FeaturesConfig, spec: BackboneSpec) -> Preprocessing:

@@ -33,6 +33,7 @@ from handful.features import FrozenTrunk, Pool, Preprocessing, extract, serialis
 from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
 from handful.heads import choose_temperature, softmax, stacked_scores
 from handful.split import folds, units
+from handful.transfer.frozen import frozen_activations
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import choose_backbones, plan_features
 from handful.transfer.probe import Trained, probe_loss, weights_used
@@ -268,13 +269,15 @@ class Work:
         return cut, training, head_arrays(stack)
 
     def trunk(self, cut: Cut) -> FrozenTrunk:
-        """Returns a trained network as one that is fixed from now on."""
-        state = serialise(cut.network, cut.tap)
+        """Returns a trained network as one that is fixed from now on; where nothing was trained, the one it was."""
         pool = cast(Pool, self.config.finetune.pool)
+        if not cut.upper:
+            return trunk_from_weights(self.spec, self.located, pool=pool)
+        state = serialise(cut.network, cut.tap)
         return trunk_from_state(self.spec, cut.tap, state, sha256=sha256_bytes(state), pool=pool)
 
     def features(self, trunk: FrozenTrunk, preprocessing: Preprocessing, *, rows: IntArray) -> FeatureArray:
-        """Returns features of some pictures as the finished model sees them, float32 (N, D); nothing is remembered."""
+        """Returns features of some pictures as the finished model sees them, float32 (N, D)."""
         pictures = [self.table.pictures[index] for index in rows]
         return extract(
             trunk,
@@ -284,7 +287,7 @@ class Work:
             views=("plain",),
             threads=self.threads,
             progress=self.progress,
-            use_cache=False,
+            use_cache=trunk.weights_sha256 == self.located.sha256,
         ).values[:, 0]
 
     def batches(
@@ -304,7 +307,10 @@ class Work:
         if not len(cut.lower.layers):
             return PictureBatches(cut.lower, shown, targets, recipe.batch)
         n_views = recipe.augmented_views if augmentation != "none" else 1
-        precision = training_precision() if cut.upper else "float32"
+        if not cut.upper:
+            values = frozen_activations(self.trunk(cut), shown, n_views=n_views, progress=self.progress)
+            return ActivationBatches(values, targets, recipe.batch)
+        precision = training_precision()
         if self.known is not None:
             values, places = self.known(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
             return ActivationBatches(values, targets, recipe.batch, places)
