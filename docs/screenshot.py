@@ -1,11 +1,15 @@
-"""Makes docs/report.png: a report on drawn pictures, as a browser shows it.
+"""Makes docs/report.png, a report on drawn pictures, and docs/reproduction.png, two figures of a reproduction's page.
 
-python docs/screenshot.py   (needs the extra `test`, and a Chromium: its path in $CHROMIUM, or /usr/bin/chromium)
+python docs/screenshot.py
+python docs/screenshot.py REPRODUCTION    (a folder that `handful reproduce` made)
+
+Needs the extra `test`, and a Chromium: its path in $CHROMIUM, or /usr/bin/chromium.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,17 +19,39 @@ import handful
 from handful.testing.pictures import draw_folder
 
 CLASSES = ("circle", "flower", "hexagon", "square", "star")
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 
-if __name__ == "__main__":
+
+def shoot(page_file: Path, picture: Path, *, sections: tuple[str, str] | None = None) -> None:
+    """Saves the first screen of a page, or what lies between two of its headings."""
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1180, "height": 1500})
+        page.goto(page_file.resolve().as_uri())
+        if sections is None:
+            page.screenshot(path=picture)
+        else:
+            first, last = (page.get_by_role("heading", name=name).bounding_box() for name in sections)
+            assert first, last
+            height = last["y"] - first["y"] - 10
+            page.screenshot(
+                path=picture, full_page=True, clip={"x": 100, "y": first["y"] - 20, "width": 980, "height": height}
+            )
+        browser.close()
+
+
+def report() -> None:
+    """Trains on drawn pictures and takes a picture of the report."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         photos = draw_folder(Path("photos"), classes=CLASSES, per_class=60, size=40)
-        report = handful.train(photos).report.resolve()
-        with sync_playwright() as playwright:
-            path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1180, "height": 1500})
-            page.goto(report.as_uri())
-            page.screenshot(path=HERE / "report.png")
-            browser.close()
+        shoot(handful.train(photos).report, HERE / "report.png")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        page = Path(sys.argv[1]) / "index.html"
+        shoot(page, HERE / "reproduction.png", sections=("Figure 6: Size of the training set", "Figure 7b"))
+    else:
+        report()
