@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handful.evaluate import wilson_interval
+from handful.evaluate import upper_bounds, wilson_interval
 
 COUNTS = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -64,3 +65,10 @@ def test_impossible_counts_are_refused(n_right, n):
 def test_a_level_in_percent_is_refused():
     with pytest.raises(ValueError, match="level is 95; expected a probability"):
         wilson_interval(1, 2, level=95)
+
+
+@given(COUNTS, st.sampled_from([0.9, 0.95]))
+def test_upper_bounds_are_scipys_exact_ones(counts, level):
+    n_wrong, n = counts
+    expected = scipy.stats.binomtest(n_wrong, n, alternative="less").proportion_ci(confidence_level=level)
+    assert upper_bounds(np.array([n_wrong]), np.array([n]), level=level)[0] == pytest.approx(expected.high, abs=1e-9)

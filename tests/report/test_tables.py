@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handful.core.records import Prediction, Skipped
-from handful.report import prediction_rows
+from handful.report import answers_csv
 from handful.report.numbers import reliability, searches
 from handful.report.tables import (
     classes_csv,
@@ -84,9 +84,16 @@ def test_the_other_tables_hold_the_numbers_of_the_drawings(make_run):
 
 
 def test_answers_for_new_pictures_are_protected_too():
-    answers = [Prediction("-x.jpg", "cat", np.array([0.75, 0.25]))]
-    rows = list(prediction_rows(answers, ("cat", "dog")))
-    assert rows == [["path", "predicted", "confidence", "p_cat", "p_dog"], ["'-x.jpg", "cat", "0.75", "0.75", "0.25"]]
+    answers = [
+        Prediction("-x.jpg", "cat", np.array([0.75, 0.25])),
+        Prediction("y.jpg", "cat", np.array([0.5, 0.5]), named=("cat", "dog"), unsure=True, unlike=True),
+    ]
+    header, *rows = rows_of(answers_csv(answers, ("cat", "dog")))
+    assert header == ["path", "predicted", "confidence", "unsure", "unlike", "named", "p_cat", "p_dog"]
+    assert rows == [
+        ["'-x.jpg", "cat", "0.75", "0", "", "", "0.75", "0.25"],
+        ["y.jpg", "cat", "0.5", "1", "1", "cat | dog", "0.5", "0.5"],
+    ]
 
 
 def test_every_update_is_in_the_table_of_the_training(make_run):

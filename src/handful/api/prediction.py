@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+
+import numpy as np
 
 from handful import export
 from handful.core.machine import count_threads, limit_threads
 from handful.core.progress import Progress, Silent
 from handful.core.records import Prediction, Skipped
+from handful.evaluate import are_unlike, are_unsure, prediction_sets
 from handful.images import read_unlabelled
-from handful.transfer import Model, classify
+from handful.transfer import Examined, Model, examine
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Classifier:
     ) -> Predictions:
         """Returns the most probable class and all probabilities of each picture, in the order given, each once.
 
+        Beside them stands what the model's rules make of them; see `Prediction`.
+
         Args:
             pictures: a picture, a folder or an archive of pictures, or several of them.
             threads: all cores by default.
@@ -71,12 +76,8 @@ class Classifier:
             progress=watch,
         )
         with limit_threads(n_threads):
-            proba = classify(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
-        answers = tuple(
-            Prediction(picture.path, self.classes[row.argmax()], row)
-            for picture, row in zip(table.pictures, proba, strict=True)
-        )
-        return Predictions(answers, table.skipped)
+            found = examine(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
+        return Predictions(_answers(self.model, [picture.path for picture in table.pictures], found), table.skipped)
 
 
 def load(run: str | PathLike[str]) -> Classifier:
@@ -86,3 +87,19 @@ def load(run: str | PathLike[str]) -> Classifier:
         BundleError: there is none, it was damaged, or this version cannot read it.
     """
     return Classifier(export.load(Path(run)))
+
+
+def _answers(model: Model, paths: list[str], found: Examined) -> tuple[Prediction, ...]:
+    """Returns the answers, with what the model's rules make of the probabilities."""
+    rules, classes = model.rules, np.array(model.classes, dtype=object)
+    plain = [Prediction(path, classes[row.argmax()], row) for path, row in zip(paths, found.proba, strict=True)]
+    if rules is None:
+        return tuple(plain)
+    named, unsure = prediction_sets(found.proba, rules.sets), are_unsure(found.proba, rules.answer)
+    unlike: list[bool | None] = [None] * len(plain)
+    if rules.familiar is not None and found.distances is not None:
+        unlike = are_unlike(found.distances, rules.familiar).tolist()
+    return tuple(
+        replace(each, named=tuple(classes[names]), unsure=bool(doubt), unlike=strange)
+        for each, names, doubt, strange in zip(plain, named, unsure, unlike, strict=True)
+    )

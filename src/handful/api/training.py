@@ -39,12 +39,14 @@ from handful.split import split
 from handful.transfer import (
     Trained,
     Way,
+    check_miss,
     check_ways,
     choose_backbones,
     choose_way,
-    classify,
     decide,
+    examine,
     fill,
+    find_trust,
     idle_options,
     locate_weights,
     train_way,
@@ -109,24 +111,28 @@ def train(
         backbones = locate_weights(config)
         check_ways(config, backbones)
         with clock("read pictures"):
-            table = _noted(read(Path(data), config.reading, threads=threads, progress=watch), config.run.note)
-            parts = split(table, config.split, seed=config.run.seed)
+            table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
         with clock("choose the way"):
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
             trained = chosen.trained or train_way(
                 table, parts, chosen.config, backbones=backbones, threads=threads, progress=watch
             )
+        with clock("find out what to rely on"):
+            trust = find_trust(
+                trained, table, parts, config.trust, seed=config.run.seed, threads=threads, progress=watch
+            )
+        model = replace(trained.model, rules=trust.rules)
         measure = partial(_measured, table=table, split=parts)
-        answer = partial(classify, trained.model, table, threads=threads, progress=watch, use_cache=True)
+        answer = partial(examine, model, table, threads=threads, progress=watch, use_cache=True)
         validation = None
         if len(parts.validation) and not (trained.training or chosen.decision):
-            validation = measure(answer([table.pictures[i] for i in parts.validation]), parts.validation)
+            validation = measure(answer([table.pictures[i] for i in parts.validation]).proba, parts.validation)
         with clock("test"):
-            test_proba = answer([table.pictures[i] for i in parts.test])
-            evaluation = measure(test_proba, parts.test)
+            test = answer([table.pictures[i] for i in parts.test])
+            evaluation = measure(test.proba, parts.test)
         with clock("save the model"):
-            export.save(trained.model, staging / "model")
+            export.save(model, staging / "model")
         run = Run(
             table=table,
             split=parts,
@@ -136,7 +142,7 @@ def train(
             heads=trained.heads,
             evaluation=evaluation,
             held_out=measure(trained.held_out_proba, trained.held_out),
-            test_proba=test_proba,
+            test_proba=test.proba,
             stages=clock.stages(),
             versions=versions(),
             machine=describe_machine(threads),
@@ -144,11 +150,12 @@ def train(
             seed=config.run.seed,
             validation=validation,
             training=trained.training,
+            trust=replace(trust, test_distances=test.distances),
             decision=chosen.decision and replace(chosen.decision, command=_direct(Path(data), chosen.config)),
         )
         with watch.stage("Report", 1):
             write_run(run, staging, final=folder)
-    return Result(folder, run, Classifier(trained.model))
+    return Result(folder, run, Classifier(model))
 
 
 def advise(
@@ -200,6 +207,13 @@ class _Clock:
 
     def stages(self) -> tuple[Stage, ...]:
         return tuple(self.measured)
+
+
+def _pictures(data: Path, config: TrainConfig, *, threads: int, progress: Progress) -> tuple[ImageTable, Split]:
+    """Returns the data set with its parts, once the options fit its classes."""
+    table = _noted(read(data, config.reading, threads=threads, progress=progress), config.run.note)
+    check_miss(config.trust, table.classes)
+    return table, split(table, config.split, seed=config.run.seed)
 
 
 def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Split) -> Evaluation:

@@ -22,6 +22,7 @@ PANELS = {
     "transfer": "Way of transfer",
     "heads": "Output layer",
     "finetune": "Training of layers",
+    "trust": "What to rely on",
     "run": "Run",
 }
 

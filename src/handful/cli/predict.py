@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
 from handful.core.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from handful.core.records import Prediction
 
 
 def predict(
@@ -22,7 +25,7 @@ def predict(
     """Name the class of new pictures."""
     from handful import api
     from handful.core.files import write_text
-    from handful.report.tables import csv_text
+    from handful.report import answers_csv
 
     if csv_file is not None and csv_file.suffix.lower() != ".csv":
         raise ConfigError(
@@ -33,18 +36,31 @@ def predict(
     if not found.answers:
         listed = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in found.skipped[:3])
         raise DataError(f"none of the {len(found.skipped)} files could be read: {listed}.")
-    lines = [f"{answer.path}  {answer.label}  {100 * answer.proba.max():.1f} %" for answer in found]
+    lines = [_line(answer) for answer in found]
     if csv_file is not None:
-        header = ("path", "predicted", "confidence", *(f"p_{name}" for name in classifier.classes))
-        rows = ((answer.path, answer.label, float(answer.proba.max()), *answer.proba.tolist()) for answer in found)
-        write_text(csv_file, csv_text(header, rows))
+        write_text(csv_file, answers_csv(found, classifier.classes))
         lines = [f"{len(found)} answers in {csv_file}"]
     lines += [f"{skipped.path}  skipped: {skipped.reason}" for skipped in found.skipped]
     value = {
         "classes": classifier.classes,
         "predictions": [
-            {"path": a.path, "label": a.label, "confidence": float(a.proba.max()), "proba": a.proba} for a in found
+            {
+                "path": answer.path,
+                "label": answer.label,
+                "confidence": float(answer.proba.max()),
+                "unsure": answer.unsure,
+                "unlike": answer.unlike,
+                "named": answer.named,
+                "proba": answer.proba,
+            }
+            for answer in found
         ],
         "skipped": [{"path": s.path, "reason": s.reason} for s in found.skipped],
     }
     Answer(as_json).give("\n".join(lines), value)
+
+
+def _line(answer: Prediction) -> str:
+    """Returns "cat.jpg  cat  91.2 %", with what makes the answer doubtful."""
+    doubts = ["unsure"] * answer.unsure + ["unlike the training pictures"] * bool(answer.unlike)
+    return "  ".join([f"{answer.path}  {answer.label}  {100 * answer.proba.max():.1f} %", ", ".join(doubts)]).rstrip()

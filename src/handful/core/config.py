@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from handful.core.errors import ConfigError
-from handful.core.notation import nearest, read_duration, read_factors, read_stack
+from handful.core.notation import nearest, read_duration, read_factors, read_miss, read_stack
 
 T = TypeVar("T")
 
@@ -242,6 +242,24 @@ class FinetuneConfig:
 
 
 @dataclass(frozen=True)
+class TrustConfig:
+    """The evaluate room: what the probabilities are used for."""
+
+    risk: float = option(
+        0.05, "Share of wrong answers that may be; pictures too uncertain for it are marked unsure.", low=1e-3, high=0.5
+    )
+    coverage: float = option(
+        0.9, "Share of pictures whose true class is to be among the classes named for them.", low=0.5, high=0.999
+    )
+    miss: str = option(
+        "",
+        "Miss at most this share of a class, as in defective=0.01: from which probability on does a picture count as "
+        "one?",
+        check=lambda text: _read_only(read_miss(text) if text else None),
+    )
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """What concerns the whole run."""
 
@@ -262,6 +280,7 @@ class TrainConfig:
     transfer: TransferConfig = field(default_factory=TransferConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    trust: TrustConfig = field(default_factory=TrustConfig)
     run: RunConfig = field(default_factory=RunConfig)
     given: frozenset[str] = field(default=frozenset(), compare=False)
     """Names of the options that the user gave, default values too."""
@@ -308,13 +327,14 @@ ROOMS: dict[str, type[Any]] = {
     "transfer": TransferConfig,
     "heads": HeadConfig,
     "finetune": FinetuneConfig,
+    "trust": TrustConfig,
     "run": RunConfig,
 }
 
 
-NOT_STUDIED = frozenset({"patience", "every", "keep", "refit", "time", "tensorboard"})
+NOT_STUDIED = frozenset({"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss"})
 """Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
-by validation or by the clock. A study's own `--time` is another."""
+by validation or by the clock, and has no use for rules about answers. A study's own `--time` is another."""
 
 
 def option_fields() -> dict[str, tuple[str, dataclasses.Field[Any]]]:

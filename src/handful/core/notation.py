@@ -89,6 +89,32 @@ def read_factors(text: str, *, option: str) -> dict[str, float]:
     return factors
 
 
+def read_miss(text: str) -> tuple[str, float]:
+    """Returns a class and the share of its pictures that may be missed.
+
+    Args:
+        text: name=share; the name may hold "=" itself.
+
+    Raises:
+        ConfigError: not of that form, or a share that is not between 0 and 1.
+
+    Example:
+        >>> read_miss("defective=0.01")
+        ('defective', 0.01)
+    """
+    name, _, written = text.rpartition("=")
+    try:
+        share = float(written)
+    except ValueError:
+        share = math.nan
+    if not name.strip() or not 0.0 < share < 1.0:
+        raise ConfigError(
+            f"miss is {text!r}; expected a class and the share of its pictures that may be missed, between 0 and 1: "
+            "for instance defective=0.01."
+        )
+    return name.strip(), share
+
+
 def read_duration(text: str, *, option: str) -> float:
     """Returns seconds.
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from handful.core.advice import Decision
 from handful.core.training import Training
+from handful.core.trust import Trust
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -48,6 +49,8 @@ class Picture:
         part: the part that the user put it in, or "" when handful is to decide.
         group: pictures of one non-empty group stay on one side of every split.
         notes: what was done to read it, in plain words ("turned upright by its EXIF orientation").
+        look: pictures of one non-empty look are copies of each other, directly or through others, though their pixels
+            differ; they stay on one side of every split.
     """
 
     path: str
@@ -59,6 +62,24 @@ class Picture:
     part: Part = ""
     group: str = ""
     notes: tuple[str, ...] = ()
+    look: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Two files that show one picture although their pixels differ: encoded again, resized, mirrored or cropped.
+
+    Attributes:
+        first: path of one of them.
+        second: path of the other.
+        likeness: correlation of their fine detail after one is laid over the other, at most 1.
+        mirrored: whether one is the mirror image of the other.
+    """
+
+    first: str
+    second: str
+    likeness: float
+    mirrored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,7 @@ class ImageTable:
         findings: warnings and remarks about the data set.
         full_scale: the value that stands for white in pictures of more than 8 bits (4095 for 12-bit data); chosen
             once for the data set, so that brightness stays comparable between pictures.
+        copies: pictures that are copies of others without having the same pixels, the most alike first.
     """
 
     root: Path
@@ -99,6 +121,7 @@ class ImageTable:
     skipped: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
     full_scale: int = 65535
+    copies: tuple[Copy, ...] = ()
 
     @property
     def labels(self) -> IntArray:
@@ -116,6 +139,7 @@ class Split:
         test: int64 (N_test,).
         given: True when the user's own folders or column decided, False when handful drew it.
         notes: what was done, in plain words.
+        leaks: pairs of a test picture and a copy of it outside the test part; only where the parts are the user's own.
     """
 
     train: IntArray
@@ -123,6 +147,7 @@ class Split:
     test: IntArray
     given: bool
     notes: tuple[str, ...] = ()
+    leaks: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +277,18 @@ class Prediction:
         path: the picture, as it was named in the call.
         label: the most probable class.
         proba: float64 (C,), sums to 1, in the order of the model's classes.
+        named: the classes that the true one is among as often as the model was asked to promise, in the order of the
+            model's classes; empty for a model without rules.
+        unsure: whether it is too uncertain for the risk of a wrong answer that the model was asked to keep.
+        unlike: whether it looks like none of the training pictures; None for a model that does not know them.
     """
 
     path: str
     label: str
     proba: FloatArray
+    named: tuple[str, ...] = ()
+    unsure: bool = False
+    unlike: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +334,8 @@ class Run:
         validation: figures on the user's own validation part, where there is one and nothing was chosen with it.
         training: how the layers were trained, one per network; empty where only an output layer was solved for.
         decision: how the way of transfer was chosen, where it was (`--strategy auto`).
+        trust: what may be relied on; chosen without the test part.
+        unleaked: figures on the test pictures that have no copy outside the test part, where others have one.
         test_proba: float64 (N_test, C), rows in the order of `split.test`.
         stages: where the time went.
         versions: library name to version, with "handful", "python" and the libraries that decide numbers.
@@ -327,6 +361,8 @@ class Run:
     validation: Evaluation | None = None
     training: tuple[Training, ...] = ()
     decision: Decision | None = None
+    trust: Trust | None = None
+    unleaked: Evaluation | None = None
 
 
 Nonlinearity = Literal["rectifier", "sigmoid", "tanh", "hard-tanh"]

@@ -1,7 +1,34 @@
 """How good a classifier is, and how sure that is: arrays in, numbers out."""
 
 from handful.evaluate.calibration import CalibrationBin, calibration_bins, calibration_error
-from handful.evaluate.intervals import wilson_interval
+from handful.evaluate.conformal import choose_sets, prediction_sets
+from handful.evaluate.familiar import FALSE_ALARMS, are_unlike, as_far, distances, get_familiar
+from handful.evaluate.forecast import forecast
+from handful.evaluate.intervals import upper_bounds, wilson_interval
 from handful.evaluate.metrics import evaluate
+from handful.evaluate.operating import OperatingCurve, choose_threshold, operating_curve
+from handful.evaluate.reject import answers_needed, are_unsure, choose_answering, risk_curve
 
-__all__ = ["CalibrationBin", "calibration_bins", "calibration_error", "evaluate", "wilson_interval"]
+__all__ = [
+    "FALSE_ALARMS",
+    "CalibrationBin",
+    "OperatingCurve",
+    "answers_needed",
+    "are_unlike",
+    "are_unsure",
+    "as_far",
+    "calibration_bins",
+    "calibration_error",
+    "choose_answering",
+    "choose_sets",
+    "choose_threshold",
+    "distances",
+    "evaluate",
+    "forecast",
+    "get_familiar",
+    "operating_curve",
+    "prediction_sets",
+    "risk_curve",
+    "upper_bounds",
+    "wilson_interval",
+]

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+import numpy as np
+import scipy.special
+
+from handful.core.records import FloatArray, IntArray
+
 
 def wilson_interval(n_right: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     """Returns the score interval of a proportion (Wilson 1927), low end first.
@@ -40,3 +45,20 @@ def wilson_interval(n_right: int, n: int, *, level: float = 0.95) -> tuple[float
     low = 0.0 if n_right == 0 else (centre - half) / scale
     high = 1.0 if n_right == n else (centre + half) / scale
     return low, high
+
+
+def upper_bounds(n_wrong: IntArray, n: IntArray, *, level: float) -> FloatArray:
+    """Returns the exact one-sided upper bounds of some proportions (Clopper and Pearson 1934).
+
+    Args:
+        n_wrong: int64 (T,), successes, 0..n.
+        n: int64 (T,), trials, at least 1.
+        level: probability that such a bound is not below the true share.
+
+    Example:
+        >>> round(float(upper_bounds(np.array([0]), np.array([45]), level=0.9)[0]), 4)
+        0.0499
+    """
+    missing = np.maximum(n - n_wrong, 1)
+    bounds: FloatArray = np.where(n_wrong < n, scipy.special.betaincinv(n_wrong + 1.0, missing, level), 1.0)
+    return bounds

@@ -22,12 +22,14 @@ from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
 from handful.core.records import FeatureArray, FloatArray, Head, KernelPart, Nonlinearity, StackedHead
+from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
 from handful.features import VIEWS, Pool, Preprocessing, trunk_from_state
 from handful.transfer import Member, Model
 
 FORMAT = 1
 MODEL, HEADS, MANIFEST = "model.json", "heads.safetensors", "manifest.json"
 PAIR = ("weight", "bias")
+REFERENCES, DISTANCES = "familiar.references", "familiar.distances"
 AGAIN = "Copy the run folder again from where it was made, or train again."
 
 
@@ -43,6 +45,8 @@ def save(model: Model, folder: Path) -> None:
         for number, member in enumerate(model.members)
         for name, array in _arrays(member.head).items()
     }
+    if model.rules and model.rules.familiar:
+        heads |= {REFERENCES: model.rules.familiar.references, DISTANCES: model.rules.familiar.distances}
     facts = {
         "format": FORMAT,
         "classes": model.classes,
@@ -61,6 +65,7 @@ def save(model: Model, folder: Path) -> None:
             }
             for member in model.members
         ],
+        "rules": _rule_facts(model.rules) if model.rules else None,
     }
     files = {trunk_file(number): member.trunk.state() for number, member in enumerate(model.members)}
     files |= {
@@ -102,6 +107,7 @@ def load(run: Path) -> Model:
             )
             for number, member in enumerate(facts["members"])
         )
+        rules = _rules(facts["rules"], heads, n_classes=len(classes)) if facts.get("rules") else None
         reading = TrainConfig.of(facts["reading"]).reading
         full_scale = int(facts["full_scale"])
     except (KeyError, TypeError, ValueError, ConfigError, safetensors.SafetensorError) as error:
@@ -110,7 +116,7 @@ def load(run: Path) -> Model:
         ) from error
     if not members or len(set(classes)) != len(classes) or full_scale < 1:
         raise BundleError(f"{folder / MODEL} names no network, or a class twice, or no full scale. {AGAIN}")
-    return Model(classes, members, full_scale, reading)
+    return Model(classes, members, full_scale, reading, rules)
 
 
 def _arrays(head: Head | StackedHead) -> dict[str, FloatArray | FeatureArray]:
@@ -160,6 +166,32 @@ def _check_chain(layers: Sequence[tuple[Any, Any]], n_classes: int) -> None:
     fits = bool(layers) and all(len(w) == 2 and b == w[1:] for w, b in shapes) and shapes[-1][1] == (n_classes,)
     if not fits or any(below[0][1] != above[0][0] for below, above in pairwise(shapes)):
         raise ValueError(f"an output layer of shapes {shapes} for {n_classes} classes")
+
+
+def _rule_facts(rules: Rules) -> dict[str, Any]:
+    """Returns the rules for probabilities as plain values; models that were saved without any have none."""
+    return {
+        "answer": asdict(rules.answer),
+        "sets": asdict(rules.sets),
+        "miss": asdict(rules.miss) if rules.miss else None,
+    }
+
+
+def _rules(facts: dict[str, Any], arrays: dict[str, Any], *, n_classes: int) -> Rules:
+    """Returns rules whose numbers are in their ranges."""
+    answer, sets = AnswerRule(**facts["answer"]), SetRule(**facts["sets"])
+    miss = MissRule(**facts["miss"]) if facts["miss"] else None
+    shares = [answer.risk, sets.coverage, sets.probability, 0.0 if answer.confidence is None else answer.confidence]
+    shares += [miss.limit, miss.probability] if miss else []
+    if not all(0.0 <= float(share) <= 1.0 for share in shares) or (miss and miss.label not in range(n_classes)):
+        raise ValueError(f"rules {facts!r}")
+    if REFERENCES not in arrays:
+        return Rules(answer, sets, miss)
+    familiar = Familiar(arrays[REFERENCES], arrays[DISTANCES])
+    shape, finite = familiar.references.shape, all(np.isfinite(arrays[name]).all() for name in (REFERENCES, DISTANCES))
+    if shape != (*familiar.distances.shape, len(arrays["0.weight"])) or not finite:
+        raise ValueError(f"reference pictures of shape {shape}")
+    return Rules(answer, sets, miss, familiar)
 
 
 def _member(facts: dict[str, Any], state: bytes, head: Head | StackedHead) -> Member:

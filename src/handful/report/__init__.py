@@ -3,6 +3,6 @@
 from handful.report.result import result_dict
 from handful.report.run_folder import write_run
 from handful.report.summary import summary
-from handful.report.tables import prediction_rows
+from handful.report.tables import answers_csv
 
-__all__ = ["prediction_rows", "result_dict", "summary", "write_run"]
+__all__ = ["answers_csv", "result_dict", "summary", "write_run"]

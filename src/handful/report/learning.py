@@ -26,7 +26,7 @@ OUTLYING = 2.5
 class Curve:
     """A figure by update, thinned to `MOST_POINTS`; updates without a finite value are left out."""
 
-    steps: tuple[int, ...]
+    steps: tuple[float, ...]
     values: tuple[float, ...]
 
 

@@ -22,6 +22,7 @@ from handful.report.numbers import (
     reliability,
     worst_confusions,
 )
+from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
 from handful.report.summary import held_out_noun
@@ -142,6 +143,8 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "reliability": reliability(run),
         "choice": choice(run),
         "learnings": learnings(run),
+        "reliance": reliance(run),
+        "shares": SHARES,
         "counts": _counts(run),
         "skipped": run.table.skipped[:N_SKIPPED],
         "main_options": {name: run.options[name] for name in main_options if name in run.options},

@@ -8,7 +8,9 @@ from typing import Any
 from handful.core.advice import Decision
 from handful.core.records import Evaluation, Resolved, Run
 from handful.core.training import Training
+from handful.evaluate import FALSE_ALARMS
 from handful.report.learning import epochs_done, trainings
+from handful.report.reliance import Operating, Reliance, reliance
 from handful.report.remarks import remarks
 from handful.report.text import encodable
 
@@ -51,6 +53,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         ],
         "training": [{"backbone": backbone, **_training(training)} for backbone, training in trainings(run).items()],
         "decision": None if run.decision is None else decision_dict(run.decision),
+        "trust": reliance_dict(known) if (known := reliance(run)) else None,
         "held_out": _short(run.held_out),
         "validation": None if run.validation is None else _short(run.validation),
         "seconds": seconds_by_stage(run),
@@ -87,6 +90,26 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
     }
 
 
+def reliance_dict(known: Reliance) -> dict[str, Any]:
+    """Returns what may be relied on as plain values: the rules, what they give for the test part, and the forecasts."""
+    rules, growth = known.trust.rules, known.trust.growth
+    return {
+        "answer": {
+            **asdict(rules.answer),
+            "answers_needed": known.needed,
+            "test": {"answered": asdict(known.answered), "wrong": asdict(known.wrong)},
+        },
+        "sets": {
+            **asdict(rules.sets),
+            "test": {"covered": asdict(known.covered), "pictures_by_size": {str(n): of for n, of in known.sizes}},
+        },
+        "unlike": None if known.unlike is None else {"expected": FALSE_ALARMS, "test": asdict(known.unlike)},
+        "one_class": None if known.operating is None else _one_class(known.operating),
+        "growth": None if growth is None else asdict(growth),
+        "left_out": [encodable(sentence) for sentence in known.trust.left_out],
+    }
+
+
 def config_dict(run: Run) -> dict[str, Any]:
     """Returns every option by name, each with its value and the reason: what config.json holds."""
     return {name: _resolved(option) for name, option in run.options.items()}
@@ -108,6 +131,17 @@ def seconds_by_stage(run: Run) -> dict[str, float]:
     for stage in run.stages:
         spent[stage.name] = spent.get(stage.name, 0.0) + stage.seconds
     return {**spent, "total": sum(spent.values())}
+
+
+def _one_class(operating: Operating) -> dict[str, Any]:
+    return {
+        "class": encodable(operating.name),
+        "area": operating.curve.area,
+        "average_precision": operating.curve.average_precision,
+        "most_probable": asdict(operating.even),
+        "rule": None if operating.rule is None else asdict(operating.rule),
+        "chosen": None if operating.chosen is None else asdict(operating.chosen),
+    }
 
 
 def _training(training: Training) -> dict[str, Any]:

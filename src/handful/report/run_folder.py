@@ -10,12 +10,14 @@ from handful.report.events import write_events
 from handful.report.figures import figures
 from handful.report.numbers import reliability, searches
 from handful.report.page import render_page
+from handful.report.reliance_figures import reliance_figures
 from handful.report.result import config_dict, result_dict
 from handful.report.tables import (
     classes_csv,
     confusion_csv,
     predictions_csv,
     reliability_csv,
+    reliance_tables,
     search_csv,
     skipped_csv,
     training_csv,
@@ -51,7 +53,7 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     write_text(folder / "predictions.csv", predictions_csv(run))
     for name, text in _figure_tables(run).items():
         write_text(folder / "figures" / name, text)
-    for name, data in figures(run).items():
+    for name, data in {**figures(run), **reliance_figures(run)}.items():
         write_bytes(folder / "figures" / name, data)
     if "tensorboard" in run.options and run.options["tensorboard"].value:
         write_events(run, folder / "tensorboard")
@@ -68,4 +70,4 @@ def _figure_tables(run: Run) -> dict[str, str]:
         tables["penalty.csv"] = search_csv(curves)
     if run.training:
         tables["training.csv"] = training_csv(run)
-    return tables
+    return {**tables, **reliance_tables(run)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from handful.core.records import Evaluation, Prediction, Run
 from handful.report.learning import trainings
 from handful.report.numbers import ReliabilityPoint, SearchCurve, answers
+from handful.report.reliance import reliance
 from handful.report.text import encodable
 
 Cell = str | int | float
@@ -35,17 +36,29 @@ def predictions_csv(run: Run) -> str:
     return csv_text(header, rows)
 
 
-def prediction_rows(predictions: Iterable[Prediction], classes: Sequence[str]) -> Iterator[list[str]]:
-    """Yields answers for new pictures as cells, the header first: path, predicted, confidence, one p_<class> per class.
+def answers_csv(predictions: Iterable[Prediction], classes: Sequence[str]) -> str:
+    """Returns answers for new pictures: path, predicted, confidence, unsure, unlike, named, one p_<class> per class.
+
+    Unsure and unlike are 1 or 0, empty where the model does not know; the named classes are joined by " | ".
 
     Args:
         predictions: the answers.
         classes: C names, in the order of `Prediction.proba`.
     """
-    yield _cells(("path", "predicted", "confidence", *(f"p_{name}" for name in classes)))
-    for each in predictions:
-        proba = each.proba.tolist()
-        yield _cells((each.path, each.label, max(proba), *proba))
+    header = ("path", "predicted", "confidence", "unsure", "unlike", "named", *(f"p_{name}" for name in classes))
+    rows = (
+        (
+            each.path,
+            each.label,
+            float(each.proba.max()),
+            int(each.unsure),
+            "" if each.unlike is None else int(each.unlike),
+            " | ".join(each.named),
+            *each.proba.tolist(),
+        )
+        for each in predictions
+    )
+    return csv_text(header, rows)
 
 
 def confusion_csv(figures: Evaluation) -> str:
@@ -99,6 +112,36 @@ def training_csv(run: Run) -> str:
     )
     header = ("backbone", "step", "epoch", "rate", "loss", "accuracy", "validation_loss", "validation_accuracy")
     return csv_text(header, rows)
+
+
+def reliance_tables(run: Run) -> dict[str, str]:
+    """Returns the numbers of the figures about answers and more pictures, by file name, where there are figures."""
+    known = reliance(run)
+    tables: dict[str, str] = {}
+    if known is None:
+        return tables
+    if known.risk_chart:
+        curves = {"held out": known.risk_chart.held_out, "test": known.risk_chart.test}
+        risks = (
+            (name, answered, wrong)
+            for name, curve in curves.items()
+            for answered, wrong in zip(curve.steps, curve.values, strict=True)
+        )
+        tables["risk.csv"] = csv_text(("pictures", "share_answered", "share_wrong"), risks)
+    if known.operating:
+        curve = known.operating.curve
+        columns = (curve.thresholds, curve.found, curve.alarmed, curve.precision)
+        header = ("probability", "found", "false_alarms", "precision")
+        tables["operating.csv"] = csv_text(header, zip(*(column.tolist() for column in columns), strict=True))
+    if known.growth:
+        growth, measured = known.growth.growth, known.growth.measured
+        rows: list[tuple[Cell, ...]] = [
+            ("measured", int(n), accuracy, "", "") for n, accuracy in zip(measured.steps, measured.values, strict=True)
+        ]
+        rows.append(("now", *known.growth.now, *known.growth.now_interval))
+        rows += [("forecast", each.n_images, each.accuracy, *each.interval) for each in growth.forecasts]
+        tables["growth.csv"] = csv_text(("what", "n_images", "accuracy", "low", "high"), rows)
+    return tables
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

@@ -1,23 +1,28 @@
 """How a pre-trained network is transferred to the user's pictures, and why that way."""
 
 from handful.transfer.choose import choose, decide
-from handful.transfer.model import Member, Model, classify
+from handful.transfer.model import Examined, Member, Model, classify, examine
 from handful.transfer.plan import choose_backbones
 from handful.transfer.probe import Trained, locate_weights
+from handful.transfer.trust import check_miss, find_trust
 from handful.transfer.way import Way, check_ways, choose_way, fill, idle_options, train_way
 
 __all__ = [
+    "Examined",
     "Member",
     "Model",
     "Trained",
     "Way",
+    "check_miss",
     "check_ways",
     "choose",
     "choose_backbones",
     "choose_way",
     "classify",
     "decide",
+    "examine",
     "fill",
+    "find_trust",
     "idle_options",
     "locate_weights",
     "train_way",

@@ -10,6 +10,8 @@ import numpy as np
 from handful.core.config import ReadingConfig
 from handful.core.progress import Progress
 from handful.core.records import FloatArray, Head, ImageTable, Picture, StackedHead
+from handful.core.trust import Rules
+from handful.evaluate import distances
 from handful.features import FrozenTrunk, Preprocessing, View, extract
 from handful.heads import predict_proba
 
@@ -40,12 +42,27 @@ class Model:
         members: at least one.
         full_scale: the value that stands for white in pictures of more than 8 bits, as chosen in training.
         reading: the limits under which pictures are read.
+        rules: what is done with the probabilities; the pictures' distances are those of the first member's features.
     """
 
     classes: tuple[str, ...]
     members: tuple[Member, ...]
     full_scale: int
     reading: ReadingConfig
+    rules: Rules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a model says about some pictures.
+
+    Attributes:
+        proba: float64 (N, C), rows sum to 1.
+        distances: float64 (N,), how far each is from the training pictures; None where the model does not know them.
+    """
+
+    proba: FloatArray
+    distances: FloatArray | None
 
 
 def classify(
@@ -58,21 +75,33 @@ def classify(
     use_cache: bool,
 ) -> FloatArray:
     """Returns float64 (N, C): the probabilities of some of a table's pictures, rows sum to 1."""
-    proba = [
-        predict_proba(
-            member.head,
-            extract(
-                member.trunk,
-                table,
-                pictures,
-                preprocessing=member.preprocessing,
-                views=member.views,
-                threads=threads,
-                progress=progress,
-                use_cache=use_cache,
-            ).values,
-        )
+    return examine(model, table, pictures, threads=threads, progress=progress, use_cache=use_cache).proba
+
+
+def examine(
+    model: Model,
+    table: ImageTable,
+    pictures: Sequence[Picture],
+    *,
+    threads: int,
+    progress: Progress,
+    use_cache: bool,
+) -> Examined:
+    """Returns the probabilities of some of a table's pictures, and how far they are from the training pictures."""
+    features = [
+        extract(
+            member.trunk,
+            table,
+            pictures,
+            preprocessing=member.preprocessing,
+            views=member.views,
+            threads=threads,
+            progress=progress,
+            use_cache=use_cache,
+        ).values
         for member in model.members
     ]
-    average: FloatArray = np.mean(proba, axis=0)
-    return average
+    answers = [predict_proba(member.head, values) for member, values in zip(model.members, features, strict=True)]
+    familiar = model.rules.familiar if model.rules else None
+    far = distances(features[0].mean(axis=1), familiar) if familiar else None
+    return Examined(np.mean(answers, axis=0), far)

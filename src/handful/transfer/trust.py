@@ -1,0 +1,118 @@
+"""What may be relied on: rules for the probabilities, and what more pictures would bring, from the training part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from handful.core.config import TrustConfig
+from handful.core.errors import ConfigError
+from handful.core.notation import nearest, read_miss
+from handful.core.progress import Progress
+from handful.core.records import FeatureArray, ImageTable, Split
+from handful.core.trust import Rules, Trust
+from handful.evaluate import choose_answering, choose_sets, choose_threshold, forecast, get_familiar, risk_curve
+from handful.features import extract
+from handful.split import units
+from handful.transfer.growth import refit, why_not
+from handful.transfer.model import Member
+from handful.transfer.probe import Trained
+
+LAYERS_WERE_TRAINED = (
+    "Whether a picture is unlike the training pictures, and what more pictures would bring, is not known for this run: "
+    "layers of the network were trained on these pictures, so it would take training them again many times. A run with "
+    "--strategy features finds out in seconds."
+)
+
+
+def check_miss(config: TrustConfig, classes: tuple[str, ...]) -> None:
+    """Checks what needs the names of the classes.
+
+    Raises:
+        ConfigError: `miss` names a class that is not there.
+    """
+    if config.miss and (name := read_miss(config.miss)[0]) not in classes:
+        raise ConfigError(
+            f"miss names the class {name!r}, which is not in the data. {nearest(name, classes)}The classes are: "
+            f"{', '.join(classes)}."
+        )
+
+
+def find_trust(
+    trained: Trained,
+    table: ImageTable,
+    split: Split,
+    config: TrustConfig,
+    *,
+    seed: int,
+    threads: int,
+    progress: Progress,
+) -> Trust:
+    """Returns the rules for a classifier's probabilities, and what more pictures would bring.
+
+    Everything is chosen on held-out predictions for training pictures; of the test part only the size is used.
+
+    Args:
+        trained: the classifier.
+        table: the data set.
+        split: its parts.
+        config: what was asked for.
+        seed: of subsets and bootstrap.
+        threads: resolved.
+        progress: told about the work.
+    """
+    labels, proba = table.labels[trained.held_out], trained.held_out_proba
+    rules = Rules(
+        choose_answering(proba, labels, risk=config.risk), choose_sets(proba, labels, coverage=config.coverage)
+    )
+    risks = risk_curve(proba, labels)
+    left_out: tuple[str, ...] = ()
+    if config.miss:
+        name, limit = read_miss(config.miss)
+        label = table.classes.index(name)
+        if label in labels:
+            rules = replace(rules, miss=choose_threshold(proba, labels, label=label, limit=limit))
+        else:
+            left_out = (f"How not to miss '{name}' is not known: no held-out picture is of that class.",)
+    if trained.training:
+        return Trust(rules, risks, left_out=(*left_out, LAYERS_WERE_TRAINED))
+    found = [_features(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
+    own = units([table.pictures[index] for index in split.train])
+    rules = replace(rules, familiar=get_familiar(found[0], own, seed=seed))
+    if reason := why_not(labels, len(table.classes)):
+        return Trust(rules, risks, left_out=(*left_out, reason))
+    sizes, wrong = refit(
+        _side_by_side(found), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
+    )
+    growth = forecast(
+        sizes,
+        wrong,
+        labels=labels,
+        held_out_wrong=proba.argmax(axis=1) != labels,
+        classes=table.classes,
+        n_test=len(split.test),
+        seed=seed,
+    )
+    return Trust(rules, risks, growth, left_out=left_out)
+
+
+def _features(member: Member, table: ImageTable, split: Split, *, threads: int, progress: Progress) -> FeatureArray:
+    """Returns float32 (N, D): the training pictures' features, which the cache has, the mean of their views."""
+    values = extract(
+        member.trunk,
+        table,
+        [table.pictures[index] for index in split.train],
+        preprocessing=member.preprocessing,
+        views=member.views,
+        threads=threads,
+        progress=progress,
+    ).values
+    mean: FeatureArray = values.mean(axis=1)
+    return mean
+
+
+def _side_by_side(found: list[FeatureArray]) -> FeatureArray:
+    """Returns the features of several networks as one row, each with the same say in a distance."""
+    lengths = [float(values.std()) * np.sqrt(values.shape[1]) or 1.0 for values in found]
+    return np.concatenate([values / length for values, length in zip(found, lengths, strict=True)], axis=1)
