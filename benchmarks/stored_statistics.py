@@ -4,8 +4,8 @@ python -m benchmarks.stored_statistics [PICTURES ...]    (folders or archives; d
 
 EfficientNet-Lite0, 5 of 9 layer groups frozen, 100 training pictures of 160 pixels, 5 epochs, 3 draws, at the default
 rate and at the one that `handful advise` plans; the weights of the lowest validation loss are kept, as by default. With
-the statistics of mini-batches, those that are stored lag behind the weights. Expected: two thirds of the loss or less at
-the default rate, a smaller gain at the other. Some minutes a set on two cores.
+the statistics of mini-batches, those that are stored lag behind the weights. Expected: two thirds of the loss or less
+at the default rate, a smaller gain at the other. Some minutes a set on two cores.
 """
 
 from __future__ import annotations
