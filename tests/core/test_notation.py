@@ -1,7 +1,7 @@
 import pytest
 
 from handful.core.errors import ConfigError
-from handful.core.notation import nearest, read_duration, read_factors, read_stack
+from handful.core.notation import nearest, read_duration, read_factors, read_miss, read_stack
 
 
 def test_a_stack_lists_sizes_and_dropout_from_bottom_to_top():
@@ -56,3 +56,14 @@ def test_a_length_of_time_without_a_unit_or_a_size_is_refused(text):
 def test_near_names_are_offered():
     assert nearest("conv6", ["conv1", "conv5", "stem"]).startswith("Did you mean 'conv")
     assert nearest("zebra", ["conv1"]) == ""
+
+
+def test_what_may_be_missed_is_a_class_and_a_share():
+    assert read_miss("defective=0.01") == ("defective", 0.01)
+    assert read_miss("a = b=0.5") == ("a = b", 0.5)
+
+
+@pytest.mark.parametrize("text", ["defective", "=0.1", "defective=1", "defective=0", "defective=few", "defective=nan"])
+def test_what_may_be_missed_of_another_form_is_refused(text):
+    with pytest.raises(ConfigError, match=r"for instance defective=0\.01"):
+        read_miss(text)

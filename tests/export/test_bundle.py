@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -9,10 +10,11 @@ from handful.core.errors import BundleError
 from handful.core.files import sha256_bytes, write_json
 from handful.core.progress import Silent
 from handful.core.records import Head, KernelPart, StackedHead
+from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
 from handful.export import load, save
 from handful.features import Preprocessing, trunk_from_weights
 from handful.images import read
-from handful.transfer import Member, Model, classify
+from handful.transfer import Member, Model, classify, examine
 
 
 @pytest.fixture
@@ -87,6 +89,20 @@ def test_a_missing_file_is_refused(folder, name):
         load(folder)
 
 
+def rewrite(folder, change, *, without=""):
+    """Changes facts of the model, or of its first member, as somebody who also changes the manifest."""
+    facts = json.loads((folder / "model.json").read_text())
+    facts.pop(without, None)
+    if change.keys() <= facts.keys():
+        facts |= change
+    else:
+        facts["members"][0] |= change
+    data = json.dumps(facts).encode()
+    (folder / "model.json").write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text()) | {"model.json": sha256_bytes(data)}
+    write_json(folder / "manifest.json", manifest)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -108,17 +124,59 @@ def test_a_missing_file_is_refused(folder, name):
     ],
 )
 def test_a_model_that_was_rewritten_with_nonsense_is_refused(folder, change, message):
-    facts = json.loads((folder / "model.json").read_text())
-    if change.keys() <= facts.keys():
-        facts |= change
-    else:
-        facts["members"][0] |= change
-    data = json.dumps(facts).encode()
-    (folder / "model.json").write_bytes(data)
-    manifest = json.loads((folder / "manifest.json").read_text()) | {"model.json": sha256_bytes(data)}
-    write_json(folder / "manifest.json", manifest)
+    rewrite(folder, change)
     with pytest.raises(BundleError, match=message):
         load(folder)
+
+
+RULES = Rules(
+    AnswerRule(0.05, 0.8, 100, 70, 1),
+    SetRule(0.9, 0.2, 100),
+    MissRule(1, 0.01, 0.03, 40, 0, 0.056),
+    Familiar(np.eye(16, dtype=np.float32)[:5], np.linspace(0.1, 0.5, 5)),
+)
+
+
+def test_rules_come_back(model, tmp_path, photos):
+    saved = dataclasses.replace(model, rules=RULES)
+    save(saved, tmp_path)
+    rules = load(tmp_path).rules
+    assert (rules.answer, rules.sets, rules.miss) == (RULES.answer, RULES.sets, RULES.miss)
+    table = read(photos, ReadingConfig(), threads=1)
+    found = [
+        examine(which, table, table.pictures, threads=1, progress=Silent(), use_cache=False).distances
+        for which in (saved, load(tmp_path))
+    ]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+
+
+def test_a_model_of_before_there_were_rules_is_read(folder):
+    rewrite(folder, {}, without="rules")
+    assert load(folder).rules is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answer": {"risk": 2.0, "confidence": 0.8, "n_held_out": 1, "n_answered": 1, "n_wrong": 0}}, "rules "),
+        ({"sets": {"coverage": 0.9, "probability": float("nan"), "n_held_out": 1}}, "rules "),
+        ({"sets": {}}, "does not describe a model"),
+        ({"miss": {**dataclasses.asdict(RULES.miss), "label": 3}}, "rules "),
+    ],
+)
+def test_rules_that_were_rewritten_with_nonsense_are_refused(model, tmp_path, change, message):
+    save(dataclasses.replace(model, rules=RULES), tmp_path)
+    rules = json.loads((tmp_path / "model.json").read_text())["rules"]
+    rewrite(tmp_path, {"rules": rules | change})
+    with pytest.raises(BundleError, match=message):
+        load(tmp_path)
+
+
+def test_reference_pictures_of_another_width_are_refused(model, tmp_path):
+    narrow = dataclasses.replace(RULES.familiar, references=np.eye(5, dtype=np.float32))
+    save(dataclasses.replace(model, rules=dataclasses.replace(RULES, familiar=narrow)), tmp_path)
+    with pytest.raises(BundleError, match=r"reference pictures of shape \(5, 5\)"):
+        load(tmp_path)
 
 
 def test_an_output_layer_of_another_shape_is_refused(model, tmp_path):
