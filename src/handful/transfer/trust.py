@@ -8,6 +8,7 @@ import numpy as np
 
 from handful.core.config import TrustConfig
 from handful.core.errors import ConfigError
+from handful.core.machine import limit_threads
 from handful.core.notation import nearest, read_miss
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, ImageTable, Split
@@ -82,9 +83,10 @@ def find_trust(
     rules = replace(rules, familiar=get_familiar(found[0], own, seed=seed))
     if reason := why_not(labels, len(table.classes)):
         return Trust(rules, risks, left_out=(*left_out, reason))
-    sizes, wrong = refit(
-        _side_by_side(found), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
-    )
+    with limit_threads(1):  # the systems are small: on a busy machine threads wait for each other longer than they work
+        sizes, wrong = refit(
+            _side_by_side(found), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
+        )
     growth = forecast(
         sizes,
         wrong,
