@@ -1,7 +1,8 @@
 """Reading pictures and data sets: what is taken, what is skipped, and why."""
 
 from handful.images.decode import READING_VERSION
-from handful.images.read import pixels, read
+from handful.images.pixels import pixels
+from handful.images.read import read
 from handful.images.sources import open_source
 from handful.images.unlabelled import read_unlabelled
 

@@ -15,6 +15,7 @@ from handful.images import memory
 from handful.images.decode import decode
 from handful.images.layout import Placed, suffix_of
 from handful.images.memory import Facts
+from handful.images.sketch import sketch
 from handful.images.sources import ListedSource
 from handful.images.unreadable import UnreadableError
 
@@ -126,7 +127,15 @@ def _check(
 def _facts(data: bytes, max_pixels: float) -> Facts:
     decoded = decode(data, max_pixels=max_pixels)
     height, width = decoded.values.shape[:2]
-    return Facts(decoded.pixel_sha256(), width, height, decoded.format, decoded.maximum, decoded.notes)
+    return Facts(
+        pixel_sha256=decoded.pixel_sha256(),
+        width=width,
+        height=height,
+        format=decoded.format,
+        maximum=decoded.maximum,
+        notes=decoded.notes,
+        sketch=sketch(decoded),
+    )
 
 
 def _oversize(n_bytes: int, max_bytes: float) -> str:

@@ -17,6 +17,9 @@ from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, dump_json, sha256_bytes, write_text
 from handful.images.decode import READING_VERSION
 
+FACTS_VERSION = 2
+"""Raised whenever there is more to remember of a file."""
+
 MAX_SHARDS = 64
 """Files after which they are joined into one."""
 
@@ -33,6 +36,7 @@ class Facts:
         maximum: the brightest value of a picture of more than 8 bits; 0 for others.
         notes: what was done to read it.
         reason: why it cannot be used; "" where it can.
+        sketch: a small grey copy, by which copies are found (`handful.images.sketch`).
     """
 
     pixel_sha256: str = ""
@@ -42,6 +46,7 @@ class Facts:
     maximum: int = 0
     notes: tuple[str, ...] = ()
     reason: str = ""
+    sketch: str = ""
 
 
 def recall(max_pixels: float) -> dict[str, Facts]:
@@ -70,7 +75,7 @@ def remember(facts: Mapping[str, Facts], max_pixels: float) -> None:
 
 
 def _folder(max_pixels: float) -> Path:
-    return cache_folder("reading") / f"{READING_VERSION}-pillow-{PIL.__version__}-{max_pixels:.0f}"
+    return cache_folder("reading") / f"{READING_VERSION}.{FACTS_VERSION}-pillow-{PIL.__version__}-{max_pixels:.0f}"
 
 
 def _shards(folder: Path) -> list[Path]:

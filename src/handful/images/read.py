@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,17 +9,16 @@ from pathlib import Path
 
 from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
-from handful.core.files import sha256_bytes
 from handful.core.progress import Progress, Silent
-from handful.core.records import Finding, ImageTable, Picture, PixelArray, Skipped
+from handful.core.records import Finding, ImageTable, Picture, Skipped
 from handful.images.channels import DEFAULT_FULL_SCALE, choose_full_scale
 from handful.images.check import Checked, as_picture, check_files, size_fault
-from handful.images.decode import decode
+from handful.images.duplicates import find_copies
 from handful.images.layout import Layout, some
+from handful.images.runs import find_runs
 from handful.images.selection import check_classes, compile_groups, folded, group, select
 from handful.images.sources import ListedSource
 from handful.images.survey import survey
-from handful.images.unreadable import UnreadableError
 
 MOST_NOTES = 3
 """Kinds of notes on how pictures were read that are told, the most frequent first."""
@@ -66,35 +64,9 @@ def read(data: Path, config: ReadingConfig, *, threads: int = 1, progress: Progr
     readable = tuple(picture for picture in layout.placed if not found[picture.name].facts.reason)
     layout = replace(layout, placed=readable, unreadable=(*layout.unreadable, *skipped))
     layout = check_classes(layout, root, drop_small=config.drop_small_classes, lost=lost)
-    return _table(root, source, layout, found)
-
-
-def pixels(table: ImageTable, picture: Picture, *, shortest: int | None = None) -> PixelArray:
-    """Decodes one picture of a table; safe to call from several threads.
-
-    Args:
-        table: where it comes from.
-        picture: one of the table's.
-        shortest: the shorter side that will be needed. A JPEG whose shorter side is at least four times that is
-            decoded at a reduced size, still at least twice `shortest`; the result does not depend on anything else.
-
-    Returns:
-        uint8 (H, W, 3), RGB, upright.
-
-    Raises:
-        DataError: the file has changed or gone since it was checked.
-    """
-    try:
-        data = table.source.read(picture.path)
-        if sha256_bytes(data) != picture.file_sha256:
-            raise UnreadableError("its bytes are not those that were checked")
-        # The limit on pixels was applied to these very bytes when the table was read.
-        return decode(data, max_pixels=math.inf, shortest=shortest).rgb(table.full_scale)
-    except UnreadableError as error:
-        raise DataError(
-            f"{picture.path} in {table.root} changed while it was in use: {error}. Leave the data set alone during a "
-            "run, and start again."
-        ) from None
+    table = _table(root, source, layout, found)
+    sketches = {picture.path: found[picture.path].facts.sketch for picture in table.pictures}
+    return find_copies(table, sketches, threads=threads, progress=progress or Silent())
 
 
 def _stop_early(source: ListedSource, layout: Layout, config: ReadingConfig, root: Path) -> None:
@@ -126,6 +98,7 @@ def _table(root: Path, source: ListedSource, layout: Layout, found: dict[str, Ch
         *_untested(layout, classes),
         *_findings(pictures, deep, full_scale),
         *_unreadable(layout),
+        *find_runs(pictures),
     )
     return ImageTable(root, source, classes, pictures, tuple(skipped), findings, full_scale)
 

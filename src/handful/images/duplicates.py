@@ -1,0 +1,191 @@
+"""Copies: files that show one picture although their pixels differ. They stay on one side of every split."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import PIL
+from PIL import Image
+
+from handful.core.errors import HandfulError
+from handful.core.files import cache_folder, sha256_bytes, write_json
+from handful.core.progress import Progress
+from handful.core.records import Copy, Finding, ImageTable, Picture
+from handful.images.alignment import LARGEST, SMALLEST, likeness, square
+from handful.images.layout import some
+from handful.images.pixels import pixels
+from handful.images.proposals import Proposal, propose
+from handful.images.sketch import read_sketches
+
+VERSION = 1
+"""Raised whenever other pairs may be found; part of the key under which a data set's pairs are remembered."""
+
+SQUARES_KEPT = 512
+"""Decoded pictures held at a time, 256 KB each."""
+
+LONGEST_CHAIN = 8
+LARGEST_SHARE = 0.1
+"""A chain of copies may hold so many pictures, or this share of the data set, whichever is more: beyond, what is taken
+for copies is rather the look of the data set, and a unit larger than the test part could never be tested on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Pictures joined by their copies.
+
+    Attributes:
+        look: the chain of each picture that has copies, by path.
+        kept: the pairs that were joined, or lie in one chain.
+        cut: the pairs that would have made a chain too long.
+    """
+
+    look: Mapping[str, str]
+    kept: tuple[Copy, ...]
+    cut: tuple[Copy, ...]
+
+
+def find_copies(table: ImageTable, sketches: Mapping[str, str], *, threads: int, progress: Progress) -> ImageTable:
+    """Returns the table with its copies: who looks like whom, and what the user should know about it.
+
+    Sketches propose pairs, the pixels confirm them. Pictures with equal pixels count once here (`Picture.pixel_sha256`
+    keeps them together); pictures of less than 32 pixels, or of one colour, are never taken for copies.
+
+    Args:
+        table: the data set.
+        sketches: a sketch of each picture, by path; "" where there is none.
+        threads: pictures that are compared at the same time; the result does not depend on it.
+        progress: told about every pair that is compared.
+
+    Raises:
+        DataError: a picture has changed or gone since it was checked.
+    """
+    different: dict[str, Picture] = {}
+    for picture in table.pictures:
+        different.setdefault(picture.pixel_sha256, picture)
+    known = [picture for picture in different.values() if _can_be_told(picture, sketches[picture.path])]
+    copies = _recall(table, known)
+    if copies is None:
+        copies = _compare(table, known, [sketches[picture.path] for picture in known], threads, progress)
+        _remember(table, known, copies)
+    joined = chains(copies, limit=max(LONGEST_CHAIN, int(LARGEST_SHARE * len(table.pictures))))
+    pictures = tuple(replace(one, look=joined.look.get(one.path, "")) for one in table.pictures)
+    findings = (*table.findings, *_findings(table, joined))
+    return replace(table, pictures=pictures, copies=joined.kept, findings=findings)
+
+
+def chains(copies: Sequence[Copy], *, limit: int) -> Chains:
+    """Joins pictures by their copies, the most alike first, as long as no chain holds more pictures than `limit`."""
+    chain: dict[str, list[str]] = {}
+    cut = []
+    for copy in copies:
+        first = chain.setdefault(copy.first, [copy.first])
+        second = chain.setdefault(copy.second, [copy.second])
+        if first is second:
+            continue
+        if len(first) + len(second) > limit:
+            cut.append(copy)
+            continue
+        first += second
+        chain.update(dict.fromkeys(second, first))
+    look = {path: min(members) for path, members in chain.items() if len(members) > 1}
+    apart = {copy for copy in cut if chain[copy.first] is not chain[copy.second]}
+    kept = tuple(copy for copy in copies if copy not in apart)
+    return Chains(look, kept, tuple(copy for copy in copies if copy in apart))
+
+
+def _can_be_told(picture: Picture, sketch: str) -> bool:
+    return bool(sketch) and min(picture.width, picture.height) >= SMALLEST
+
+
+def _compare(
+    table: ImageTable, known: Sequence[Picture], sketches: Sequence[str], threads: int, progress: Progress
+) -> tuple[Copy, ...]:
+    """Returns the pairs of pictures that are copies, the most alike first."""
+    proposals = propose(read_sketches(sketches))
+    if not proposals:
+        return ()
+
+    @lru_cache(maxsize=SQUARES_KEPT)
+    def seen(index: int) -> Image.Image:
+        return square(pixels(table, known[index], shortest=LARGEST))
+
+    def confirm(proposal: Proposal) -> Copy | None:
+        found = likeness(seen(proposal.first), seen(proposal.second), proposal.box, mirrored=proposal.mirrored)
+        if found is None:
+            return None
+        first, second = sorted((known[proposal.first].path, known[proposal.second].path))
+        return Copy(first, second, round(found, 6), proposal.mirrored)
+
+    copies = []
+    with progress.stage("Looking for copies", len(proposals)) as advance, ThreadPoolExecutor(max(1, threads)) as pool:
+        for copy in pool.map(confirm, proposals):
+            copies += [copy] if copy else []
+            advance(1)
+    return tuple(sorted(copies, key=lambda copy: (-copy.likeness, copy.first, copy.second)))
+
+
+def _recall(table: ImageTable, known: Sequence[Picture]) -> tuple[Copy, ...] | None:
+    """Returns the copies that were found among the same pictures before, or None."""
+    try:
+        pairs = json.loads(_memory(table, known).read_bytes())
+        return tuple(
+            Copy(known[first].path, known[second].path, float(likeness), bool(mirrored))
+            for first, second, likeness, mirrored in pairs
+        )
+    except (OSError, ValueError, TypeError, IndexError):
+        return None
+
+
+def _remember(table: ImageTable, known: Sequence[Picture], copies: Sequence[Copy]) -> None:
+    """Writes the copies down; where the disk cannot be written to, the next reading takes longer and no more."""
+    row = {picture.path: index for index, picture in enumerate(known)}
+    try:
+        write_json(
+            _memory(table, known),
+            [(row[copy.first], row[copy.second], copy.likeness, copy.mirrored) for copy in copies],
+        )
+    except HandfulError:
+        return
+
+
+def _memory(table: ImageTable, known: Sequence[Picture]) -> Path:
+    content = " ".join([str(table.full_scale), *(picture.pixel_sha256 for picture in known)])
+    return cache_folder("copies") / f"{VERSION}-pillow-{PIL.__version__}" / f"{sha256_bytes(content.encode())}.json"
+
+
+def _findings(table: ImageTable, joined: Chains) -> Iterator[Finding]:
+    if joined.kept:
+        yield Finding(
+            "copies",
+            f"{len(joined.look)} pictures are copies of others although their pixels differ (encoded again, resized, "
+            f"mirrored or cropped a little): {some([_told(copy) for copy in joined.kept])}. Those of one picture stay "
+            "on one side of the split, so that nothing is tested that was learnt by heart; keep one of each.",
+        )
+    classes = {picture.path: table.classes[picture.label] for picture in table.pictures}
+    torn = [copy for copy in joined.kept if classes[copy.first] != classes[copy.second]]
+    if torn:
+        yield Finding(
+            "copies-two-labels",
+            f"{len(torn)} {'pair' if len(torn) == 1 else 'pairs'} of copies are in different classes: "
+            f"{some([_told(copy) for copy in torn])}. At most one of the labels is right; look at them, and remove or "
+            "move the other.",
+        )
+    if joined.cut:
+        longest = max(Counter(joined.look.values()).values())
+        yield Finding(
+            "look-alikes",
+            f"so many pictures look like copies of each other that keeping all of them together would leave too "
+            f"little to test with; {longest} are kept together at most, and {len(joined.cut)} pairs such as "
+            f"{_told(joined.cut[0])} may be torn apart. If they are frames of one scene, say what belongs together "
+            "with --group-by, or with a column group.",
+        )
+
+
+def _told(copy: Copy) -> str:
+    return f"{copy.first} and {copy.second}{' (mirrored)' if copy.mirrored else ''}"
