@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,6 +11,8 @@ from os import PathLike
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from handful import export
 from handful.api.options import command_line, given_options, one_config
@@ -151,6 +153,7 @@ def train(
             validation=validation,
             training=trained.training,
             trust=replace(trust, test_distances=test.distances),
+            unleaked=_unleaked(test.proba, parts, measure),
             decision=chosen.decision and replace(chosen.decision, command=_direct(Path(data), chosen.config)),
         )
         with watch.stage("Report", 1):
@@ -220,6 +223,14 @@ def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Sp
     """Returns the figures of some of the table's pictures, against the training part's most frequent class."""
     labels = table.labels
     return evaluate(proba, labels[rows], classes=table.classes, train_labels=labels[split.train])
+
+
+def _unleaked(
+    proba: FloatArray, parts: Split, measure: Callable[[FloatArray, IntArray], Evaluation]
+) -> Evaluation | None:
+    """Returns the figures on the test pictures that have no copy outside; None where all have one, or none has."""
+    clean = ~np.isin(parts.test, [test for test, _ in parts.leaks])
+    return measure(proba[clean], parts.test[clean]) if parts.leaks and clean.any() else None
 
 
 def _resolved(way: Way, trained: Trained) -> dict[str, Resolved]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,11 +25,12 @@ def check(
     from handful.core.config import TrainConfig
     from handful.core.machine import count_threads
     from handful.images import read
-    from handful.split import units
+    from handful.split import find_leaks, leak_note, units
 
     table = read(photos, TrainConfig.of(options).reading, threads=count_threads(None), progress=Bars())
     counts = Counter(picture.label for picture in table.pictures)
     repeated = len(table.pictures) - len({picture.pixel_sha256 for picture in table.pictures})
+    leaks = find_leaks(table)
     width = max(len(name) for name in table.classes)
     lines = [f"{len(table.pictures)} pictures in {len(table.classes)} classes, {len(table.skipped)} skipped"]
     lines += [f"  {name:<{width}}  {counts[label]:>6}" for label, name in enumerate(table.classes)]
@@ -39,12 +41,15 @@ def check(
         lines.append(
             f"  {repeated} pictures repeat the pixels of another; training keeps them on one side of the split"
         )
+    lines += [f"  {leak_note(table, leaks)}."] if leaks else []
     lines += [f"  {finding.message}" for finding in table.findings]
     value = {
         "n_images": len(table.pictures),
         "classes": {name: counts[label] for label, name in enumerate(table.classes)},
         "skipped": [{"path": s.path, "reason": s.reason} for s in table.skipped],
         "n_repeated": repeated,
+        "copies": [asdict(copy) for copy in table.copies],
+        "leaks": [[table.pictures[test].path, table.pictures[other].path] for test, other in leaks],
         "n_units": len(set(units(table.pictures).tolist())),
         "findings": [{"code": f.code, "message": f.message} for f in table.findings],
     }

@@ -59,7 +59,16 @@ def majority_class(run: Run) -> str:
 
 
 def _leaks(run: Run) -> tuple[Remark, ...]:
-    return tuple(Remark("warning", printable(note)) for note in run.split.notes if note.startswith("LEAK"))
+    found = [Remark("warning", printable(note)) for note in run.split.notes if note.startswith("LEAK")]
+    if run.unleaked is not None:
+        without = run.unleaked
+        text = (
+            f"Without the copies {percent(without.accuracy)} of {counted(without.n_test, 'test picture')} "
+            f"{'is' if without.n_test == 1 else 'are'} right ({percent_range(without.accuracy_interval)}), with them "
+            f"{percent(run.evaluation.accuracy)}. Go by the first figure."
+        )
+        found.append(Remark("warning", text))
+    return tuple(found)
 
 
 def _few_pictures(run: Run) -> tuple[Remark, ...]:

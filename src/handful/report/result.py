@@ -9,6 +9,7 @@ from handful.core.advice import Decision
 from handful.core.records import Evaluation, Resolved, Run
 from handful.core.training import Training
 from handful.evaluate import FALSE_ALARMS
+from handful.report.leaks import leaks_dict
 from handful.report.learning import epochs_done, trainings
 from handful.report.reliance import Operating, Reliance, reliance
 from handful.report.remarks import remarks
@@ -54,6 +55,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "training": [{"backbone": backbone, **_training(training)} for backbone, training in trainings(run).items()],
         "decision": None if run.decision is None else decision_dict(run.decision),
         "trust": reliance_dict(known) if (known := reliance(run)) else None,
+        "leaks": leaks_dict(run),
         "held_out": _short(run.held_out),
         "validation": None if run.validation is None else _short(run.validation),
         "seconds": seconds_by_stage(run),

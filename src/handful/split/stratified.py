@@ -12,6 +12,7 @@ import numpy.typing as npt
 from handful.core.config import SplitConfig
 from handful.core.errors import DataError
 from handful.core.records import ImageTable, IntArray, Picture, Split
+from handful.split.leaks import find_leaks, leak_note
 from handful.split.subset import subset
 
 
@@ -22,7 +23,7 @@ def split(table: ImageTable, config: SplitConfig, *, seed: int) -> Split:
 
     The test part has the paper's size: `n_test = round(N r / (1 + r))`, so that it is `r` times as large as the
     training part (Petrovska et al. 2018, section 4: 20 %). Every class gives its share, and at least one picture where
-    it can spare one. Pictures with identical pixels, and pictures of one group, stay on one side.
+    it can spare one. Copies of a picture, and pictures of one group, stay on one side.
 
     Args:
         table: the data set.
@@ -60,7 +61,7 @@ def hold_out(pictures: Sequence[Picture], *, share: float, seed: int) -> npt.NDA
 def units(pictures: Sequence[Picture]) -> IntArray:
     """Returns int64 (N,): equal numbers for pictures that must not be separated, directly or through others.
 
-    Two pictures belong together when their pixels are identical or when they share a non-empty group.
+    Two pictures belong together when their pixels are identical or when they share a non-empty group or look.
     """
     parent = list(range(len(pictures)))
 
@@ -72,7 +73,7 @@ def units(pictures: Sequence[Picture]) -> IntArray:
 
     first: dict[tuple[str, str], int] = {}
     for index, picture in enumerate(pictures):
-        for key in (("pixels", picture.pixel_sha256), ("group", picture.group)):
+        for key in (("pixels", picture.pixel_sha256), ("group", picture.group), ("look", picture.look)):
             if key[1]:
                 parent[find(index)] = find(first.setdefault(key, index))
     return np.array([find(index) for index in range(len(pictures))], dtype=np.int64)
@@ -87,14 +88,9 @@ def _given(table: ImageTable) -> Split:
     unnamed = sum(picture.part == "" for picture in table.pictures)
     if unnamed:
         notes.append(f"{unnamed} pictures without a part were taken for training")
-    elsewhere = {table.pictures[i].pixel_sha256 for part in ("train", "validation") for i in rows[part]}
-    leaked = [table.pictures[i].path for i in rows["test"] if table.pictures[i].pixel_sha256 in elsewhere]
-    if leaked:
-        notes.append(
-            f"LEAK: {len(leaked)} of {len(rows['test'])} test pictures are identical, pixel by pixel, to pictures "
-            f"outside the test part ({', '.join(leaked[:3])}{', ...' if len(leaked) > 3 else ''}); "
-            "the test accuracy is too good. Remove them from one side"
-        )
+    leaks = find_leaks(table)
+    if leaks:
+        notes.append(leak_note(table, leaks))
     known = {table.pictures[i].group for part in ("train", "validation") for i in rows[part]} - {""}
     shared = sorted({table.pictures[i].group for i in rows["test"]} & known)
     if shared:
@@ -102,7 +98,7 @@ def _given(table: ImageTable) -> Split:
             f"LEAK: {len(shared)} groups have pictures both inside and outside the test part "
             f"({', '.join(shared[:3])}{', ...' if len(shared) > 3 else ''}); the test accuracy may be too good"
         )
-    return Split(rows["train"], rows["validation"], rows["test"], given=True, notes=tuple(notes))
+    return Split(rows["train"], rows["validation"], rows["test"], given=True, notes=tuple(notes), leaks=leaks)
 
 
 def _drawn(table: ImageTable, config: SplitConfig, seed: int) -> Split:
@@ -121,7 +117,7 @@ def _drawn(table: ImageTable, config: SplitConfig, seed: int) -> Split:
         f"{config.test:g} times the size of the training part, stratified by class"
     ]
     if together:
-        notes.append(f"{together} pictures are identical to others or share a group, and stay on one side with them")
+        notes.append(f"{together} pictures are copies of others or share a group, and stay on one side with them")
     untested = sorted(set(labels.tolist()) - set(labels[chosen].tolist()))
     if untested:
         names = ", ".join(repr(table.classes[label]) for label in untested)
