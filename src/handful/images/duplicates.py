@@ -107,7 +107,7 @@ def _compare(
     table: ImageTable, known: Sequence[Picture], sketches: Sequence[str], threads: int, progress: Progress
 ) -> tuple[Copy, ...]:
     """Returns the pairs of pictures that are copies, the most alike first."""
-    proposals = propose(read_sketches(sketches))
+    proposals = propose(read_sketches(sketches)) if sketches else []
     if not proposals:
         return ()
 
