@@ -99,7 +99,7 @@ def eager_epoch(network: Network, shown: Shown, model: Trainable) -> float:
     mean, std = (
         torch.tensor(values).view(1, 3, 1, 1) for values in (shown.preprocessing.mean, shown.preprocessing.std)
     )
-    labels = torch.from_numpy(shown.table.labels)
+    labels = torch.tensor([picture.label for picture in shown.pictures])
     start = time.perf_counter()
     for begin in range(0, len(squares), BATCH):
         pixels = torch.from_numpy(squares[begin : begin + BATCH]).permute(0, 3, 1, 2).float().contiguous()

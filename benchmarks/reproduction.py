@@ -2,7 +2,8 @@
 
 python -m benchmarks.reproduction CIFAR10   (an archive or folder with train/<class>/ and test/<class>/)
 
-The second time every training is done anew; features are known. Takes six minutes. Needs: handful backbones --get alexnet
+The second time every training is done anew; features are known. Takes six minutes. Needs: handful backbones --get
+alexnet
 """
 
 from __future__ import annotations

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from handful.core.config import TrainConfig
-from handful.core.errors import ConfigError, HandfulError
+from handful.core.errors import ConfigError, DataError, HandfulError
 from handful.core.progress import Silent
 from handful.images import read
 from handful.split import split
 from handful.study import run as running
 from handful.study.conduct import Asked, conduct, summed_up, winner
+from handful.study.trials import best_setting, settings_of, trial_key
+from handful.testing.pictures import draw_folder
 
 BASE = {"backbone": "toy", "epochs": 3, "batch": 8, "augmentation": "none", "optimizer": "sgd"}
 
@@ -170,11 +172,21 @@ def test_a_search_is_the_same_whatever_the_threads_and_when_it_resumes(study, tm
     assert ("pruned" in statuses) == (prune != "none")
     study(*axes, base=base, **asked)
     assert files(tmp_path / "study") == files(tmp_path / "whole")
-    for path in sorted((tmp_path / "study" / "trials").iterdir())[::3]:
-        path.unlink()
+    first = {trial_key(r.trial, whole.plan.data_sha256) for setting in whole.settings[:10] for r in setting.results}
+    for path in (tmp_path / "study" / "trials").iterdir():
+        if path.stem not in first:
+            path.unlink()
     again = study(*axes, base=base, resume=True, **asked)
     assert files(tmp_path / "study") == files(tmp_path / "whole")
     assert again.settings == whole.settings
+
+
+def test_a_search_over_few_values_proposes_some_twice_and_trains_them_once(study, tmp_path):
+    made = study("lr=1e-3,1e-2", "batch=4,8", search="random", trials=24, prune="halving", seeds=2)
+    assert len(made.settings) == 4
+    assert len(files(tmp_path / "study")) == 8
+    again = study("lr=1e-3,1e-2", "batch=4,8", search="random", trials=24, prune="halving", seeds=2, resume=True)
+    assert again.settings == made.settings
 
 
 def test_time_that_is_up_ends_a_study_between_trainings(study):
@@ -213,6 +225,10 @@ def test_a_study_without_a_finished_setting_has_no_winner(study, tmp_path):
         (("lr=1e-3,1e-2",), {"time": "soon"}, "time is 'soon'"),
         (("head=C,5",), {}, "its last layer has 5 neurons, but there are 3 classes"),
         (("weight_factor=head=1,conv9=2",), {}, "names the layer 'conv9'"),
+        (("strategy=features,auto",), {}, "strategy is 'auto'"),
+        (("freeze=1,2",), {}, "vary freeze: it would do nothing in any setting"),
+        (("lr=1e-3,1e-2",), {"base": {"head": "ridge"}}, "vary lr: it would do nothing in any setting"),
+        (("images=6,34",), {}, "images is 34"),
         (("epochs=2,3",), {"base": {"epochs": 4}}, "epochs is both given and varied"),
         (("lr=1e-3,1e-2",), {"base": {"patience": 3}}, "patience: a study trains every setting for its epochs"),
         (("lr=1e-3,1e-2",), {"base": {"strategy": "auto"}}, "strategy is 'auto'"),
@@ -256,3 +272,44 @@ def test_pictures_of_the_users_own_validation_part_are_validated_with(photos, to
     assert made.plan.validation_given
     assert made.plan.pool == made.plan.n_validation == len(parts.validation) == 8
     assert {result.n_train for setting in made.settings for result in setting.results} == {len(parts.train)}
+
+
+def test_a_solved_head_that_wins_can_be_trained(study, tmp_path):
+    study("head=ridge,C", base={"lr": 1e-9, "epochs": 1}, seeds=2)
+    _, config, setting = winner(tmp_path / "study")
+    assert setting.options == {"head": "ridge"}
+    assert config.given == {"backbone", "head", "interpolation", "seed"}
+
+
+def test_the_best_does_not_depend_on_the_order_of_files(study):
+    made = study("lr=1e-4..1e-1:log4", "batch=4,8", seeds=3)
+    results = [result for setting in made.settings for result in setting.results]
+    best = made.settings[made.best].options
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(results))
+        settings = settings_of([results[index] for index in order], ["lr", "batch"])
+        assert settings[best_setting(settings, n_seeds=3)].options == best
+
+
+def test_whole_numbers_name_the_same_trials_as_broken_ones(study, tmp_path):
+    study("batch=4,8", base={"momentum": 0}, seeds=1)
+    study("batch=4,8", base={"momentum": 0.0}, seeds=1, resume=True)
+    assert len(files(tmp_path / "study")) == 2
+
+
+def test_pictures_of_which_none_can_be_spared_are_refused_before_a_folder_is_made(toy, tmp_path):
+    table = read(draw_folder(tmp_path / "few", per_class=2), TrainConfig().reading, threads=1)
+    parts = split(table, TrainConfig().split, seed=0)
+    asked = Asked(("lr=1e-3,1e-2",), seeds=1)
+    with pytest.raises(DataError, match=r"no picture of .* can be spared to validate with"):
+        conduct(
+            table,
+            parts,
+            TrainConfig.of(BASE),
+            asked,
+            folder=tmp_path / "study",
+            command="",
+            threads=1,
+            progress=Silent(),
+        )
+    assert not (tmp_path / "study").exists()

@@ -84,7 +84,8 @@ def run_study(
     command = command_line(Path(data), config, command="study", more={**asdict(asked), "resume": False})
     study = conduct(table, parts, config, asked, folder=folder, command=command, threads=threads, progress=watch)
     write_page(study, folder)
-    if study.settings and study.best is None:
+    statuses = {result.status for setting in study.settings for result in setting.results}
+    if statuses == {"failed"}:
         raise TrainingError(
             f"every trial of the study failed; {folder / 'index.html'} says at which step each. Lower rates are the "
             "usual remedy."

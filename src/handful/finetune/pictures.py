@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from itertools import islice
 from threading import Lock
 from typing import Literal
@@ -51,6 +52,14 @@ class Shown:
     augmentation: Augmentation
     seed: int
     threads: int
+
+    @property
+    def name(self) -> str:
+        """Everything that decides a change but its seed: what names its features on disk."""
+        if self.augmentation in ("none", "ksh"):
+            return f"{self.augmentation} {KSH_RATIO:.6f}"
+        drawn = f"{RANDAUGMENT_CHANGES} {RANDAUGMENT_STRENGTH} kornia {version('kornia')}"
+        return f"{self.augmentation} {KSH_RATIO:.6f} {drawn}"
 
     def squares(self, wanted: Sequence[tuple[int, int]]) -> Iterator[PixelArray]:
         """Yields squares, uint8 (size, size, 3), decoded ahead of their use by a few threads.

@@ -25,6 +25,7 @@ from handful.study.search import check_search, search
 from handful.study.shared import Learning
 from handful.study.store import PLAN, load_plan, load_results, save_plan
 from handful.study.trials import base_options, best_setting, data_sha256, grid, settings_of, trial_config
+from handful.transfer import idle_options
 from handful.transfer.layers import trains_layers
 
 MOST_TRIALS = 100_000
@@ -113,10 +114,15 @@ def conduct(
     base = base_options(config, axes)
     seeds = tuple(range(config.run.seed, config.run.seed + asked.seeds))
     plan = _plan(table, split, config, asked, axes=axes, seeds=seeds)
-    n_trials = math.prod(len(axis.values) for axis in axes) * len(seeds)
-    if n_trials > MOST_TRIALS:
-        raise ConfigError(f"{n_trials:,} trials; expected at most {MOST_TRIALS:,}. Vary less, or search.")
-    check_trials([Trial({**base, **options}, seeds[0]) for options in _examples(axes)], table)
+    n_settings = asked.trials or math.prod(len(axis.values) for axis in axes)
+    if n_settings * len(seeds) > MOST_TRIALS:
+        raise ConfigError(f"{n_settings * len(seeds):,} trials; expected at most {MOST_TRIALS:,}. Vary less.")
+    examples = [Trial({**base, **options}, seeds[0]) for options in _examples(axes)]
+    check_trials(examples, table)
+    _check_effect(axes, [trial_config(trial) for trial in examples])
+    learning = Learning(table, split, threads, progress)
+    for trial in examples:
+        learning.parts(trial_config(trial))
     _open(folder, plan, resume=asked.resume, command=command)
     deadline = began + read_duration(asked.time, option="time") if asked.time else None
     run = partial(run_trials, table, split, folder=folder, threads=threads, progress=progress, deadline=deadline)
@@ -174,7 +180,9 @@ def winner(folder: Path) -> tuple[Path, TrainConfig, Setting]:
         options.pop("images")
     if trains_layers(config):
         options |= {"patience": None, "keep": "last", "refit": True}
-    return Path(plan.data), TrainConfig.of(options), settings[best]
+    idle = idle_options(TrainConfig.of(options))
+    taken = {name: value for name, value in options.items() if name not in idle}
+    return Path(plan.data), TrainConfig.of(taken), settings[best]
 
 
 def check_data(folder: Path, table: ImageTable, split: Split) -> None:
@@ -232,6 +240,19 @@ def _examples(axes: Sequence[Axis]) -> Iterator[dict[str, Value]]:
     yield first
     for name, own in values.items():
         yield from ({**first, name: value} for value in own[1:])
+
+
+def _check_effect(axes: Sequence[Axis], examples: Sequence[TrainConfig]) -> None:
+    """Raises ConfigError for an option that does nothing in any of the settings."""
+    for axis in axes:
+        if all(
+            axis.option in idle_options(config) or (axis.option == "freeze" and config.transfer.strategy != "freeze")
+            for config in examples
+        ):
+            raise ConfigError(
+                f"vary {axis.option}: it would do nothing in any setting. Layers are trained with --head C or other "
+                "new layers; lower ones stay fixed with --strategy freeze."
+            )
 
 
 def _open(folder: Path, plan: StudyPlan, *, resume: bool, command: str) -> None:

@@ -22,7 +22,7 @@ from handful.evaluate import evaluate
 from handful.study.group import Group, groups, results, start
 from handful.study.shared import FrozenFeatures, Learning, SharedActivations, frozen_features
 from handful.study.store import load_result, save_result
-from handful.study.trials import data_sha256, trial_config
+from handful.study.trials import data_sha256, trial_config, trial_key
 from handful.transfer import check_ways, classify, locate_weights
 from handful.transfer.layers import check_layers, train_layers, trains_layers
 from handful.transfer.probe import train_probe
@@ -41,6 +41,9 @@ def check_trials(trials: Sequence[Trial], table: ImageTable) -> None:
     faults: dict[str, None] = {}
     for trial in trials:
         config = trial_config(trial)
+        if config.transfer.strategy == "auto":
+            faults["strategy is 'auto'; a study compares given ways: features, freeze, full, scratch."] = None
+            continue
         backbones = locate_weights(config)
         if not trains_layers(config):
             continue
@@ -85,6 +88,8 @@ def run_trials(
         WeightsError: a network that is not at hand.
         DataError: a trial's file was damaged.
     """
+    if not trials:
+        return ()
     check_trials(trials, table)
     work = _Work(Learning(table, split, threads, progress), tuple(trials), folder, data_sha256(table, split))
     found = {place: work.load(place) for place in range(len(trials))}
@@ -92,11 +97,15 @@ def run_trials(
     missing = [group for group in asked if any(found[place] is None for place in group.members)]
     if judge and missing:
         missing = asked
+    elif judge:
+        _tell_again(asked, found, judge)
+    place = {trial_key(trial, work.data): index for index, trial in enumerate(trials)}
     with progress.stage("Trials", len(trials)) as advance, limit_threads(threads):
         advance(len(trials) - sum(len(group.members) for group in missing))
         for result in work.run(missing, deadline=deadline, judge=judge):
             advance(1)
-            found[trials.index(result.trial)] = work.load(trials.index(result.trial))
+            index = place[trial_key(result.trial, work.data)]
+            found[index] = work.load(index)
     return tuple(result for result in found.values() if result is not None)
 
 
@@ -130,8 +139,11 @@ class _Work:
             else:
                 made = self._singles(part, shared, deadline)
             for result in made:
-                save_result(self.folder, result, data=self.data, versions=versions())
+                self.save(result)
                 yield result
+
+    def save(self, result: TrialResult) -> None:
+        save_result(self.folder, result, data=self.data, versions=versions())
 
     def _groups(
         self, wanted: Sequence[Group], features: FrozenFeatures, deadline: float | None
@@ -142,7 +154,10 @@ class _Work:
             together = start(group, self.learning, features)
             while together.running:
                 together.advance()
-            return results(group, together, self.trials)
+            made = results(group, together, self.trials)
+            for result in made:
+                self.save(result)
+            return made
 
         with _pool(self.learning.threads) as pool:
             for future in as_completed([pool.submit(train, group) for group in wanted]):
@@ -177,6 +192,15 @@ class _Work:
                 yield _single(self.trials[group.members[0]], self.learning, shared)
 
 
+def _tell_again(asked: Sequence[Group], found: Mapping[int, TrialResult | None], judge: Judge) -> None:
+    """Tells the judge of trials that were finished before what it was told when they ran, in the same order."""
+    for _, alike in groupby(asked, key=lambda group: (group.shares, group.together)):
+        places = sorted(place for group in alike if group.together for place in group.members)
+        curves = {place: result.curve for place in places if (result := found[place]) is not None}
+        for index in range(max(map(len, curves.values()), default=0)):
+            judge({place: curve[index] for place, curve in curves.items() if index < len(curve)})
+
+
 def curve_of(training: Training) -> tuple[Checkpoint, ...]:
     """Returns how a training stood at the end of each epoch."""
     curve = []
@@ -193,7 +217,7 @@ def curve_of(training: Training) -> tuple[Checkpoint, ...]:
 
 def _single(trial: Trial, learning: Learning, shared: SharedActivations) -> TrialResult:
     """Returns the result of a trial that cannot be trained together with others."""
-    config = trial_config(trial)
+    config = learning.settled(trial_config(trial))
     return (_trained if trains_layers(config) else _solved)(trial, config, learning, shared)
 
 
@@ -243,7 +267,11 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
 
     try:
         with limit_threads(1), ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1)) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
     finally:
         torch.set_num_threads(threads)
 

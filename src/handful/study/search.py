@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -74,14 +74,15 @@ def search(
             asked = proposer.ask()
             options = {**base, **{axis.option: _propose(asked, axis) for axis in axes}}
             batch.append(_Proposal(asked, {trial_key(t, ""): t for t in (Trial(options, seed) for seed in seeds)}))
-        distinct = {name: trial for proposal in batch for name, trial in proposal.trials.items()}
+        proposed = {name: trial for proposal in batch for name, trial in proposal.trials.items()}
+        distinct = {name: trial for name, trial in proposed.items() if name not in results}
         judge = None if prune == "none" else partial(_judge, batch, list(distinct))
         found = {trial_key(result.trial, ""): result for result in run(list(distinct.values()), judge)}
         results |= found
         if len(found) < len(distinct):
             break
         for proposal in batch:
-            proposal.tell(proposer, [found[name] for name in proposal.trials])
+            proposal.tell(proposer, [results[name] for name in proposal.trials])
     return list(results.values())
 
 
@@ -92,26 +93,21 @@ class _Proposal:
     Attributes:
         asked: Optuna's trial.
         trials: ours by name, one per seed.
-        reported: epochs whose accuracy Optuna knows.
     """
 
     asked: optuna.Trial
     trials: dict[str, Trial]
-    reported: set[int] = field(default_factory=set)
 
-    def report(self, standing: Sequence[Checkpoint]) -> None:
-        """Says the mean accuracy after an epoch, once."""
+    def is_poor(self, standing: Sequence[Checkpoint]) -> bool:
+        """Says the mean accuracy after an epoch, and returns whether to give the setting up."""
         epoch = standing[0].epoch
-        if epoch not in self.reported:
-            self.reported.add(epoch)
-            self.asked.report(sum(seen.validation_accuracy for seen in standing) / len(standing), epoch)
+        self.asked.report(sum(seen.validation_accuracy for seen in standing) / len(standing), epoch)
+        return epoch >= FIRST_EPOCHS and self.asked.should_prune()
 
     def tell(self, proposer: optuna.Study, results: Sequence[TrialResult]) -> None:
-        """Says how it ended, and first what was not said while it ran: results of an earlier call have only a curve."""
+        """Says how it ended."""
         from optuna.trial import TrialState
 
-        for standing in zip(*(result.curve for result in results), strict=False):
-            self.report(standing)
         accuracies = [result.accuracy for result in results if result.accuracy is not None]
         if len(accuracies) == len(results):
             proposer.tell(self.asked, sum(accuracies) / len(accuracies))
@@ -125,12 +121,10 @@ def _judge(batch: Sequence[_Proposal], names: Sequence[str], standing: Mapping[i
     place = {name: index for index, name in enumerate(names)}
     doomed: set[int] = set()
     for proposal in batch:
-        own = [place[name] for name in proposal.trials]
+        own = [place[name] for name in proposal.trials if name in place]
         seen = [standing[index] for index in own if index in standing]
-        if len(seen) == len(own):
-            proposal.report(seen)
-            if seen[0].epoch >= FIRST_EPOCHS and proposal.asked.should_prune():
-                doomed.update(own)
+        if own and len(seen) == len(proposal.trials) and own[0] not in doomed and proposal.is_poor(seen):
+            doomed.update(own)
     return doomed
 
 

@@ -10,11 +10,13 @@ import numpy as np
 
 from handful.backbones import BackboneSpec
 from handful.core.config import FeaturesConfig, TrainConfig
+from handful.core.errors import DataError
 from handful.core.files import dump_json
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, IntArray, Picture, Split
 from handful.features import Pool, Preprocessing, trunk_from_weights
 from handful.split import hold_out, subset
+from handful.transfer import choose_backbones
 from handful.transfer.frozen import frozen_activations
 from handful.transfer.plan import plan_features
 from handful.transfer.probe import locate_weights
@@ -58,16 +60,29 @@ class Learning:
         found: IntArray = np.searchsorted(self.rows, rows)
         return found
 
+    def settled(self, config: TrainConfig) -> TrainConfig:
+        """Returns the options with the way to a square that is left open settled, by all pictures of the study."""
+        if config.features.fit != "auto":
+            return config
+        specs, _ = choose_backbones(config.features)
+        return replace(config, features=replace(config.features, fit=prepared(self, config.features, specs[0]).fit))
+
     def parts(self, config: TrainConfig) -> Split:
         """Returns what a trial trains and validates with; as many validate as would test, and nothing tests.
 
         Raises:
             ConfigError: more `images` than there are to train with.
+            DataError: no picture can be spared to validate with.
         """
         train, validation = self.split.train, self.split.validation
         if not len(validation):
             pictures = [self.table.pictures[index] for index in train]
             apart = hold_out(pictures, share=config.split.test, seed=config.run.seed)
+            if not apart.any():
+                raise DataError(
+                    f"no picture of {self.table.root} can be spared to validate with: of the {len(train)} to learn "
+                    "from, all of a class are identical or of one group. Add pictures, or a validation part."
+                )
             train, validation = train[~apart], train[apart]
         if config.split.images is not None:
             chosen = subset(self.table.labels[train], n_images=config.split.images, seed=config.run.seed)
@@ -152,7 +167,7 @@ class SharedCut:
         from handful.finetune.activations import activations_at
 
         learning, kept = self.shared.learning, self.shared.kept
-        name = f"{self.key} {shown.augmentation} {n_views}"
+        name = f"{self.key} {shown.preprocessing} {shown.augmentation} {n_views}"
         if name not in kept:
             for other in [other for other in kept if not other.startswith(self.key)]:
                 del kept[other]

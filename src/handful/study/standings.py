@@ -125,11 +125,11 @@ def fresh_accuracy(study: Study) -> float | None:
 
     For each seed the setting that is best with the others is taken, and the mean of their accuracies with the seed
     that had no say in it is what choosing like this gives: the winner's luck is left out. None for fewer than two seeds
-    or settings.
+    or settings, and where all seeds have the same validation pictures.
     """
     whole = _whole(study)
     accuracies = np.array([[result.accuracy for result in setting.results] for setting in whole], dtype=np.float64)
-    if len(study.plan.seeds) < 2 or len(whole) < 2:
+    if len(study.plan.seeds) < 2 or len(whole) < 2 or study.plan.validation_given:
         return None
     others = accuracies.sum(axis=1, keepdims=True) - accuracies
     return float(np.mean(accuracies[others.argmax(axis=0), np.arange(accuracies.shape[1])]))
@@ -171,6 +171,8 @@ def _whole(study: Study) -> list[Setting]:
 
 def _untried(study: Study) -> int:
     wanted = study.plan.n_trials
+    if study.plan.search != "grid" and all(axis.values for axis in study.plan.axes):
+        return 0  # a search over lists proposes some settings more than once
     if study.plan.search == "grid":
         wanted = int(np.prod([len(axis.values) for axis in study.plan.axes]))
     return max(wanted - len(study.settings), 0)

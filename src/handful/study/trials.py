@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-from handful.core.config import NOT_STUDIED, TrainConfig
+from handful.core.config import NOT_STUDIED, TrainConfig, option_fields
 from handful.core.errors import ConfigError
 from handful.core.files import dump_json, sha256_bytes
 from handful.core.records import ImageTable, Split
@@ -39,7 +40,12 @@ def base_options(config: TrainConfig, axes: Sequence[Axis]) -> dict[str, Value]:
     both = sorted(config.given & {axis.option for axis in axes})
     if both:
         raise ConfigError(f"{', '.join(both)} is both given and varied; leave out one of the two.")
-    given = {name: value for name, value in options.items() if name in config.given}
+    kinds = {name: str(declared.type) for name, (_, declared) in option_fields().items()}
+    given = {
+        name: float(value) if kinds[name].startswith("float") and value is not None else value
+        for name, value in options.items()
+        if name in config.given
+    }
     return given if "head" in given or any(axis.option == "head" for axis in axes) else {**given, "head": "C"}
 
 
@@ -90,7 +96,7 @@ def settings_of(results: Sequence[TrialResult], axes: Sequence[str]) -> tuple[Se
     """Returns the results by setting, in the order in which settings first appear."""
     by_setting: dict[str, list[TrialResult]] = {}
     for result in results:
-        by_setting.setdefault(dump_json(dict(sorted(result.trial.options.items()))), []).append(result)
+        by_setting.setdefault(_name(result.trial), []).append(result)
     return tuple(_setting(trials, axes) for trials in by_setting.values())
 
 
@@ -107,14 +113,21 @@ def best_setting(settings: Sequence[Setting], *, n_seeds: int) -> int | None:
         if setting.accuracy is not None and len(setting.results) == n_seeds
     ]
 
-    def rank(index: int) -> tuple[float, float]:
-        losses = [result.loss for result in settings[index].results]
-        return -(settings[index].accuracy or 0.0), sum(loss for loss in losses if loss is not None) / len(losses)
+    def rank(index: int) -> tuple[int, float, str]:
+        # whole numbers, an exact sum and a name: the same whatever the order of settings and seeds
+        setting = settings[index]
+        n_right = sum(sum(result.right) for result in setting.results)
+        return -n_right, math.fsum(result.loss or 0.0 for result in setting.results), _name(setting.results[0].trial)
 
     return min(done, key=rank, default=None)
 
 
-def _setting(results: Sequence[TrialResult], axes: Sequence[str]) -> Setting:
+def _name(trial: Trial) -> str:
+    return dump_json(dict(sorted(trial.options.items())))
+
+
+def _setting(found: Sequence[TrialResult], axes: Sequence[str]) -> Setting:
+    results = sorted(found, key=lambda result: result.trial.seed)
     options: Mapping[str, Value] = results[0].trial.options
     accuracies = [result.accuracy for result in results if result.accuracy is not None]
     all_done = len(accuracies) == len(results)

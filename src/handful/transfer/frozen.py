@@ -28,7 +28,7 @@ def frozen_activations(trunk: FrozenTrunk, shown: Shown, *, n_views: int, progre
     show: Show | None = None
     views: Sequence[str] = ("plain",)
     if shown.augmentation != "none":
-        numbers = {f"{shown.augmentation} {shown.seed}/{number}": number for number in range(n_views)}
+        numbers = {f"{shown.name} {shown.seed}/{number}": number for number in range(n_views)}
 
         def show(decoded: PixelArray, picture: Picture, view: str) -> PixelArray:
             return shown.square(decoded, picture, numbers[view])

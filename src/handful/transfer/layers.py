@@ -307,12 +307,12 @@ class Work:
         if not len(cut.lower.layers):
             return PictureBatches(cut.lower, shown, targets, recipe.batch)
         n_views = recipe.augmented_views if augmentation != "none" else 1
-        if not cut.upper:
-            values = frozen_activations(self.trunk(cut), shown, n_views=n_views, progress=self.progress)
-            return ActivationBatches(values, targets, recipe.batch)
-        precision = training_precision()
+        precision = training_precision() if cut.upper else "float32"
         if self.known is not None:
             values, places = self.known(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
             return ActivationBatches(values, targets, recipe.batch, places)
+        if not cut.upper:
+            values = frozen_activations(self.trunk(cut), shown, n_views=n_views, progress=self.progress)
+            return ActivationBatches(values, targets, recipe.batch)
         values = activations_at(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
         return ActivationBatches(values, targets, recipe.batch)
