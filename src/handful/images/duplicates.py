@@ -15,6 +15,7 @@ from PIL import Image
 
 from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, sha256_bytes, write_json
+from handful.core.machine import limit_threads
 from handful.core.progress import Progress
 from handful.core.records import Copy, Finding, ImageTable, Picture
 from handful.images.alignment import LARGEST, SMALLEST, likeness, square
@@ -26,8 +27,8 @@ from handful.images.sketch import read_sketches
 VERSION = 1
 """Raised whenever other pairs may be found; part of the key under which a data set's pairs are remembered."""
 
-SQUARES_KEPT = 512
-"""Decoded pictures held at a time, 256 KB each."""
+SQUARES_KEPT = 1024
+"""Decoded pictures held at a time, 100 KB each."""
 
 LONGEST_CHAIN = 8
 LARGEST_SHARE = 0.1
@@ -54,7 +55,7 @@ def find_copies(table: ImageTable, sketches: Mapping[str, str], *, threads: int,
     """Returns the table with its copies: who looks like whom, and what the user should know about it.
 
     Sketches propose pairs, the pixels confirm them. Pictures with equal pixels count once here (`Picture.pixel_sha256`
-    keeps them together); pictures of less than 32 pixels, or of one colour, are never taken for copies.
+    keeps them together); pictures of less than 24 pixels, or of one colour, are never taken for copies.
 
     Args:
         table: the data set.
@@ -71,7 +72,9 @@ def find_copies(table: ImageTable, sketches: Mapping[str, str], *, threads: int,
     known = [picture for picture in different.values() if _can_be_told(picture, sketches[picture.path])]
     copies = _recall(table, known)
     if copies is None:
-        copies = _compare(table, known, [sketches[picture.path] for picture in known], threads, progress)
+        # The products are small: threads of the linear algebra library would mostly wait for each other.
+        with limit_threads(1):
+            copies = _compare(table, known, [sketches[picture.path] for picture in known], threads, progress)
         _remember(table, known, copies)
     joined = chains(copies, limit=max(LONGEST_CHAIN, int(LARGEST_SHARE * len(table.pictures))))
     pictures = tuple(replace(one, look=joined.look.get(one.path, "")) for one in table.pictures)
@@ -107,7 +110,7 @@ def _compare(
     table: ImageTable, known: Sequence[Picture], sketches: Sequence[str], threads: int, progress: Progress
 ) -> tuple[Copy, ...]:
     """Returns the pairs of pictures that are copies, the most alike first."""
-    proposals = propose(read_sketches(sketches)) if sketches else []
+    proposals = propose(read_sketches(sketches), threads=threads) if sketches else []
     if not proposals:
         return ()
 

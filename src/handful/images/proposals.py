@@ -12,9 +12,11 @@ pairs for each picture are kept, so that what follows is O(N).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise, product
+from functools import partial
+from itertools import chain, pairwise, product
 
 import numpy as np
 
@@ -73,11 +75,12 @@ class Proposal:
     mirrored: bool
 
 
-def propose(sketches: PixelArray) -> list[Proposal]:
+def propose(sketches: PixelArray, *, threads: int) -> list[Proposal]:
     """Returns the pairs of pictures that may be copies of each other, each pair once, in the order of their rows.
 
     Args:
         sketches: uint8 (N, 32, 32), grey.
+        threads: blocks of pictures that are compared at the same time; the result does not depend on it.
     """
     told = np.flatnonzero(sketches.reshape(len(sketches), -1).std(axis=1) >= FLAT)
     if len(told) < 2:
@@ -88,8 +91,9 @@ def propose(sketches: PixelArray) -> list[Proposal]:
     decorrelate = _decorrelation(np.concatenate(views[:2]))
     described = [decorrelate(view) for view in views]
     best: dict[tuple[int, int], tuple[float, Proposal]] = {}
-    for start in range(0, len(told), BLOCK):
-        for second, first in _nearest(described, start):
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        blocks = pool.map(partial(_nearest, described), range(0, len(told), BLOCK))
+        for second, first in chain.from_iterable(blocks):
             likeness = [float(view[first] @ described[0][second]) for view in described]
             box, mirrored = looks[int(np.argmax(likeness))]
             pair = (min(first, second), max(first, second))
@@ -136,16 +140,17 @@ def _normalised(rows: FeatureArray) -> FeatureArray:
     return unit
 
 
-def _nearest(described: list[FeatureArray], start: int) -> Iterator[tuple[int, int]]:
-    """Yields, for each whole picture of a block, the few others that hold a view most like it."""
+def _nearest(described: list[FeatureArray], start: int) -> list[tuple[int, int]]:
+    """Returns, for each whole picture of a block, the few others that hold a view most like it."""
     whole = described[0][start : start + BLOCK]
     alike = whole @ described[0].T
     for view in described[1:]:
         np.maximum(alike, whole @ view.T, out=alike)
+    pairs = []
     for row, likeness in enumerate(alike, start=start):
         likeness[row] = -1.0
         found = np.flatnonzero(likeness >= ALIKE)
         if len(found) > NEAREST:
             found = found[np.argpartition(-likeness[found], NEAREST)[:NEAREST]]
-        for other in found.tolist():
-            yield row, other
+        pairs += [(row, other) for other in found.tolist()]
+    return pairs
