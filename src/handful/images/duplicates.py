@@ -110,7 +110,7 @@ def _compare(
     table: ImageTable, known: Sequence[Picture], sketches: Sequence[str], threads: int, progress: Progress
 ) -> tuple[Copy, ...]:
     """Returns the pairs of pictures that are copies, the most alike first."""
-    proposals = propose(read_sketches(sketches), threads=threads) if sketches else []
+    proposals = propose(read_sketches(sketches), threads=threads)
     if not proposals:
         return ()
 

@@ -82,7 +82,7 @@ def propose(sketches: PixelArray, *, threads: int) -> list[Proposal]:
         sketches: uint8 (N, 32, 32), grey.
         threads: blocks of pictures that are compared at the same time; the result does not depend on it.
     """
-    told = np.flatnonzero(sketches.reshape(len(sketches), -1).std(axis=1) >= FLAT)
+    told = np.flatnonzero(sketches.std(axis=(1, 2)) >= FLAT)
     if len(told) < 2:
         return []
     shown = sketches[told].astype(np.float32)
