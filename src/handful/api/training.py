@@ -132,7 +132,6 @@ def train(
             validation = measure(answer([table.pictures[i] for i in parts.validation]).proba, parts.validation)
         with clock("test"):
             test = answer([table.pictures[i] for i in parts.test])
-            evaluation = measure(test.proba, parts.test)
         with clock("save the model"):
             export.save(model, staging / "model")
         run = Run(
@@ -142,7 +141,7 @@ def train(
             strategy=chosen.strategy,
             weights=trained.weights,
             heads=trained.heads,
-            evaluation=evaluation,
+            evaluation=measure(test.proba, parts.test),
             held_out=measure(trained.held_out_proba, trained.held_out),
             test_proba=test.proba,
             stages=clock.stages(),
