@@ -34,7 +34,7 @@ FIRST_STEPS = 3
 
 LIKE_IN_LARGE = 0.9988
 LIKE_IN_DETAIL = 0.97
-"""Correlations of copies, as a whole and of their detail. Of 524 copies of solar cells one has less; of 4 500 pairs of
+"""Correlations of copies, as a whole and of their detail. Of 520 proposed copies of solar cells one has less; of 4 500 pairs of
 different cells that are much alike none has as much (benchmarks/duplicates.py). The detail is what tells pictures with
 one background apart, such as an empty stage under a microscope."""
 
@@ -43,7 +43,7 @@ WINDOW = 5
 
 
 def square(picture: PixelArray) -> Image.Image:
-    """Returns a picture as the grey square that `overlay` takes; uint8 (H, W, 3) to at most 160 x 160."""
+    """Returns a picture as the grey square that `likeness` takes; uint8 (H, W, 3) to at most 160 x 160."""
     side = min(*picture.shape[:2], LARGEST)
     return Image.fromarray(picture).convert("L").resize((side, side), Image.Resampling.BILINEAR).convert("F")
 
@@ -73,7 +73,7 @@ def _aligned(first: Image.Image, second: FeatureArray, box: Box) -> tuple[float,
     slopes = _slopes(second, target)
     curvature = slopes @ slopes.T
     curvature += np.eye(4) * (1e-3 * np.trace(curvature) + 1e-9)
-    towards = np.linalg.solve(curvature, slopes)
+    towards = np.linalg.inv(curvature) @ slopes
     best = (-1.0, box)
     for number in range(STEPS + 1):
         seen = _normalised(_seen(first, box, len(second)))

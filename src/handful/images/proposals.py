@@ -34,7 +34,7 @@ PLACES = (0.0, CROP / 3, 2 * CROP / 3, CROP)
 
 ALIKE = 0.75
 """Correlation from which a pair is proposed. Copies of photographs have 0.95 and more, of solar cells 0.76 and more; of
-500 000 pairs of different photographs six have as much."""
+500 000 pairs of different photographs seven have as much."""
 
 NEAREST = 8
 """Proposals for each picture, at most: in look-alike pictures nearly all pairs are alike."""
