@@ -34,9 +34,9 @@ FIRST_STEPS = 3
 
 LIKE_IN_LARGE = 0.9988
 LIKE_IN_DETAIL = 0.97
-"""Correlations of copies, as a whole and of their detail. Of 520 proposed copies of solar cells one has less; of 4 500 pairs of
-different cells that are much alike none has as much (benchmarks/duplicates.py). The detail is what tells pictures with
-one background apart, such as an empty stage under a microscope."""
+"""Correlations of copies, as a whole and of their detail. Of 520 proposed copies of solar cells one has less; of 4 500
+pairs of different cells that are much alike none has as much (benchmarks/duplicates.py). The detail is what tells
+pictures with one background apart, such as an empty stage under a microscope."""
 
 WINDOW = 5
 """Side in pixels of the square whose mean is taken away to see detail."""

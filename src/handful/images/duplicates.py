@@ -168,7 +168,7 @@ def _findings(table: ImageTable, joined: Chains) -> Iterator[Finding]:
             "copies",
             f"{len(joined.look)} pictures are copies of others although their pixels differ (encoded again, resized, "
             f"mirrored or cropped a little): {some([_told(copy) for copy in joined.kept])}. Those of one picture stay "
-            "on one side of the split, so that nothing is tested that was learnt by heart; keep one of each.",
+            "on one side of every split that is drawn, so that nothing is tested that was learnt; keep one of each.",
         )
     classes = {picture.path: table.classes[picture.label] for picture in table.pictures}
     torn = [copy for copy in joined.kept if classes[copy.first] != classes[copy.second]]
