@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -93,21 +94,25 @@ CAFFE_MEAN = (122.67892, 116.66877, 104.00699)
 LITE_GROUPS = ("stem", "stage1", "stage2", "stage3", "stage4", "stage5", "stage6", "stage7", "head", "classifier")
 LITE_PAPER = Paper("M. Tan, Q. V. Le; Lite: R. Liu", 2019, "ICML 2019, arXiv:1905.11946; TensorFlow blog 2020")
 ALEXNET_GROUPS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "classifier")
-ALEXNET_TAPS = (
-    Tap("pool5", "conv5", "flatten", 9216),
-    Tap("pool5-average", "conv5", "average", 256),
-    Tap("fc6", "fc6", "flatten", 4096),
-    Tap("fc7", "fc7", "flatten", 4096),
-)
+FULLY_CONNECTED_TAPS = (Tap("fc6", "fc6", "flatten", 4096), Tap("fc7", "fc7", "flatten", 4096))
 VGG_GROUPS = ("block1", "block2", "block3", "block4", "block5", "fc6", "fc7", "classifier")
 
 
-def _lite_taps(stage5: int, stage7: int) -> tuple[Tap, ...]:
-    return (
-        Tap("head", "head", "average", 1280),
-        Tap("stage7", "stage7", "average", stage7),
-        Tap("stage5", "stage5", "average", stage5),
-    )
+def _averages(groups: Sequence[str], widths: Sequence[int]) -> tuple[Tap, ...]:
+    """Returns a tap at each of some layer groups, from the top down: the average over all places."""
+    taps = [Tap(group, group, "average", width) for group, width in zip(groups, widths, strict=True)]
+    return tuple(reversed(taps))
+
+
+def _lite_taps(*widths: int) -> tuple[Tap, ...]:
+    """Returns the head's tap, and one at each group below, whose widths are given from the stem up."""
+    return _averages(LITE_GROUPS[:9], (*widths, 1280))
+
+
+def _alexnet_taps(*widths: int) -> tuple[Tap, ...]:
+    """Returns the taps of AlexNet, with one at each of the convolutions below the last."""
+    last = (Tap("pool5", "conv5", "flatten", 9216), Tap("pool5-average", "conv5", "average", 256))
+    return (*last, *FULLY_CONNECTED_TAPS, *_averages(ALEXNET_GROUPS[:4], widths))
 
 
 def _lite_file(number: int, sha256: str, *, n_bytes: int, extra: str) -> WeightsFile:
@@ -145,7 +150,7 @@ LITE0 = BackboneSpec(
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),
     groups=LITE_GROUPS,
-    taps=_lite_taps(112, 320),
+    taps=_lite_taps(32, 16, 24, 40, 80, 112, 192, 320),
     weights=(
         _lite_file(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", n_bytes=18_826_032, extra=""),
     ),
@@ -168,7 +173,7 @@ LITE1 = BackboneSpec(
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),
     groups=LITE_GROUPS,
-    taps=_lite_taps(112, 320),
+    taps=_lite_taps(32, 16, 24, 40, 80, 112, 192, 320),
     weights=(
         _lite_file(
             1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", n_bytes=21_946_926, extra="lite"
@@ -193,7 +198,7 @@ LITE2 = BackboneSpec(
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),
     groups=LITE_GROUPS,
-    taps=_lite_taps(120, 352),
+    taps=_lite_taps(32, 16, 24, 48, 88, 120, 208, 352),
     weights=(
         _lite_file(
             2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", n_bytes=24_666_229, extra="lite"
@@ -218,7 +223,7 @@ ALEXNET = BackboneSpec(
     mean=TORCHVISION_MEAN,
     std=TORCHVISION_STD,
     groups=ALEXNET_GROUPS,
-    taps=ALEXNET_TAPS,
+    taps=_alexnet_taps(64, 192, 384, 256),
     weights=(
         WeightsFile(
             "alexnet-owt-7be5be79.pth",
@@ -255,7 +260,7 @@ GROUPED_ALEXNET = BackboneSpec(
     mean=CAFFE_MEAN,
     std=(1.0, 1.0, 1.0),
     groups=ALEXNET_GROUPS,
-    taps=ALEXNET_TAPS,
+    taps=_alexnet_taps(96, 256, 384, 384),
     weights=(),
     n_parameters=60_965_224,
     imagenet_top1=0.571,
@@ -280,8 +285,8 @@ VGG16 = BackboneSpec(
     taps=(
         Tap("pool5-average", "block5", "average", 512),
         Tap("pool5", "block5", "flatten", 25_088),
-        Tap("fc6", "fc6", "flatten", 4096),
-        Tap("fc7", "fc7", "flatten", 4096),
+        *FULLY_CONNECTED_TAPS,
+        *_averages(VGG_GROUPS[:4], (64, 128, 256, 512)),
     ),
     weights=(
         WeightsFile(

@@ -95,8 +95,10 @@ class Block(nn.Module):
         if self.widens:
             self._expand_conv = SameConv2d(n_inputs, n_inner, kernel=1)
             self._bn0 = _normalisation(n_inner)
+            self._relu0 = nn.ReLU6(inplace=True)
         self._depthwise_conv = SameConv2d(n_inner, n_inner, kernel=stage.kernel, stride=stride, groups=n_inner)
         self._bn1 = _normalisation(n_inner)
+        self._relu1 = nn.ReLU6(inplace=True)
         self._project_conv = SameConv2d(n_inner, n_outputs, kernel=1)
         self._bn2 = _normalisation(n_outputs)
 
@@ -104,8 +106,8 @@ class Block(nn.Module):
         """Returns float32 (N, n_outputs, H / stride, W / stride) of float32 (N, n_inputs, H, W)."""
         inner: Tensor = values
         if self.widens:
-            inner = functional.relu6(self._bn0(self._expand_conv(inner)), inplace=True)
-        inner = functional.relu6(self._bn1(self._depthwise_conv(inner)), inplace=True)
+            inner = self._relu0(self._bn0(self._expand_conv(inner)))
+        inner = self._relu1(self._bn1(self._depthwise_conv(inner)))
         inner = self._bn2(self._project_conv(inner))
         return inner + values if self.adds else inner
 
@@ -120,12 +122,15 @@ class SameConv2d(nn.Conv2d):
     def forward(self, values: Tensor) -> Tensor:
         """Returns float32 (N, n_outputs, ceil(H / stride), ceil(W / stride))."""
         if self.stride[0] > 1:
-            top, bottom = self._padding(values.shape[2])
-            left, right = self._padding(values.shape[3])
+            (top, bottom), (left, right) = self.borders(values.shape[2], values.shape[3])
             values = functional.pad(values, (left, right, top, bottom))
         return super().forward(values)
 
-    def _padding(self, size: int) -> tuple[int, int]:
+    def borders(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Returns how many rows of zeros stand above and below, and how many columns left and right."""
+        return self._border(height), self._border(width)
+
+    def _border(self, size: int) -> tuple[int, int]:
         stride, kernel = self.stride[0], self.kernel_size[0]
         total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
         return total // 2, total - total // 2

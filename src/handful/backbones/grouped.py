@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from handful.backbones.spec import BackboneSpec, Tap
+from handful.backbones.spec import BackboneSpec, Pooling, Tap
 from handful.core.errors import ConfigError, WeightsError
 
 
@@ -39,21 +39,25 @@ class GroupedNetwork(nn.Module):
 
     def features(self, pixels: Tensor, tap: Tap | None = None) -> Tensor:
         """Returns features, float32 (N, D); see `Network.features`."""
-        tap = tap or self.spec.default_tap
+        return self.activations(pixels, [tap or self.spec.default_tap])[0]
+
+    def activations(self, pixels: Tensor, taps: Sequence[Tap]) -> tuple[Tensor, ...]:
+        """Returns the features at several taps from one pass, each (N, D); see `Network.activations`."""
         names = [name for name, _ in self.groups()]
-        if tap.group not in names:
-            raise ConfigError(
-                f"{self.spec.name} gives no features at {tap.name!r}: its weights reach up to {names[-1]!r}. "
-                f"Use one of: {', '.join(other.name for other in self.spec.taps if other.group in names)}."
-            )
+        for tap in taps:
+            if tap.group not in names:
+                raise ConfigError(
+                    f"{self.spec.name} gives no features at {tap.name!r}: its weights reach up to {names[-1]!r}. "
+                    f"Use one of: {', '.join(other.name for other in self.spec.taps if other.group in names)}."
+                )
+        found: dict[Tap, Tensor] = {}
         values = pixels
         for name, group in self.groups():
             values = group(values)
-            if name == tap.group:
+            found |= {tap: _pooled(values, tap.pooling) for tap in taps if tap.group == name}
+            if len(found) == len(set(taps)):
                 break
-        if values.ndim == 4 and tap.pooling == "average":
-            values = values.mean(dim=(2, 3))
-        return values.flatten(1)
+        return tuple(found[tap] for tap in taps)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Returns the 1000 ImageNet logits, float32 (N, 1000); see `Network.forward`."""
@@ -66,6 +70,15 @@ class GroupedNetwork(nn.Module):
         for _, group in self.groups():
             values = group(values)
         return values
+
+
+def _pooled(values: Tensor, pooling: Pooling) -> Tensor:
+    """Returns (N, D) of a layer group's output, (N, channels, H, W) or (N, D)."""
+    if values.ndim == 4 and pooling == "average":
+        values = values.mean(dim=(2, 3))
+    if values.ndim == 4 and pooling == "places":
+        values = values.permute(0, 2, 3, 1)
+    return values.flatten(1)
 
 
 def from_tensors(spec: BackboneSpec, state: Mapping[str, Tensor], *, with_classifier: bool = True) -> GroupedNetwork:

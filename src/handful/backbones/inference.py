@@ -19,11 +19,15 @@ KEEP_BYTES = 1 << 30
 """Blocks up to this size stay with the process; the activations of a batch are some hundred megabytes."""
 
 
-def for_inference(network: Network) -> Network:
+def for_inference(network: Network, *, fuse: bool = False) -> Network:
     """Returns a frozen copy for forward passes: batch normalisation folded into convolutions, channels last.
 
     Its features equal the network's to about 1e-6 (another order of the same sums). It cannot be trained, and
     `state_of` does not know it.
+
+    Args:
+        network: left as it is.
+        fuse: do activations together with the convolutions before them, where `can_fuse` says that this is possible.
     """
     import torch
 
@@ -34,7 +38,11 @@ def for_inference(network: Network) -> Network:
     for parameter in fast.body.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return fast
+    if not fuse:
+        return fast
+    from handful.backbones.fused import FusedNetwork
+
+    return FusedNetwork(fast)
 
 
 def keep_memory() -> bool:

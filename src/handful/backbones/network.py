@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from handful.backbones.spec import BackboneSpec, Tap
@@ -33,6 +34,14 @@ class Network(Protocol):
         Args:
             pixels: float32 (N, 3, S, S), red green blue, less the spec's mean and divided by its std.
             tap: one of the spec's taps; the default one when None.
+        """
+
+    def activations(self, pixels: Tensor, taps: Sequence[Tap]) -> tuple[Tensor, ...]:
+        """Returns the features at several taps from one pass, in their order, each (N, D) in the pixels' precision.
+
+        Args:
+            pixels: as in `features`.
+            taps: at least one.
         """
 
     def forward(self, pixels: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from handful.backbones.grouped import Body
 
-Pooling = Literal["average", "flatten"]
+Pooling = Literal["average", "flatten", "places"]
 Format = Literal["torch", "safetensors", "flax"]
 
 
@@ -20,7 +20,8 @@ class Tap:
     Attributes:
         name: how it is asked for.
         group: the layer group whose output is taken.
-        pooling: "average" over all places of the picture, or "flatten", which keeps them.
+        pooling: "average" over all places of the picture; "flatten", which keeps them, channel by channel; or "places",
+            which keeps them place by place: (H, W, channels) in a row.
         n_features: D.
     """
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from handful.backbones import Network, Tap, for_inference
 from handful.backbones.pooling import L2Pooled
+from handful.backbones.spec import Pooling as TapPooling
 from handful.finetune.recipe import body_layer, count_frozen, groups_below
 from handful.finetune.stack import Stack
 
@@ -26,7 +27,7 @@ Networks that saw a million pictures have 0.01, with which a set of a few hundre
 class Pooling(nn.Module):
     """What stands between the layer groups and the new layers; leaves features that are pooled already alone."""
 
-    def __init__(self, kind: Literal["average", "flatten"]) -> None:
+    def __init__(self, kind: TapPooling) -> None:
         super().__init__()
         self.kind = kind
 

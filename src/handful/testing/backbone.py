@@ -124,6 +124,8 @@ def check_backbone(network: Network, *, size: int | None = None) -> None:
     """
     import torch
 
+    from handful.backbones.fused import can_fuse
+
     spec = network.spec
     side = size or spec.input_size
     pixels = torch.randn(3, 3, side, side, generator=torch.Generator().manual_seed(1))
@@ -134,6 +136,9 @@ def check_backbone(network: Network, *, size: int | None = None) -> None:
         features = network.features(pixels)
         tolerance = 1e-4 * float(features.abs().max())
         torch.testing.assert_close(folded.features(pixels), features, rtol=1e-4, atol=tolerance)
+        if can_fuse():
+            fused = for_inference(network, fuse=True).features(pixels.contiguous(memory_format=torch.channels_last))
+            torch.testing.assert_close(fused, features, rtol=1e-4, atol=tolerance)
         assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.body.modules())
         assert not any(parameter.requires_grad for parameter in folded.body.parameters())
         again = from_state(spec, state_of(network))
@@ -170,6 +175,9 @@ def _check_features(network: Network, pixels: object) -> None:
         assert bool(torch.isfinite(features).all())
         assert float(features.std(dim=0).max()) > 0, "different pictures have the same features"
         torch.testing.assert_close(network.features(pixels, tap), features, rtol=0, atol=0)
+    together = network.activations(pixels, network.spec.taps)
+    for tap, features in zip(network.spec.taps, together, strict=True):
+        torch.testing.assert_close(features, network.features(pixels, tap), rtol=0, atol=0)
     features = network.features(pixels)
     alone = torch.cat([network.features(picture[None]) for picture in pixels])
     torch.testing.assert_close(alone, features, rtol=1e-4, atol=1e-4 * float(features.abs().max()))
