@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from handful.backbones import BackboneSpec
+from handful.features.engines import choose
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
 
@@ -17,6 +18,12 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("HANDFUL_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves `auto` one engine, so that no test times any: which is quickest is for tests/features/test_engines.py."""
+    monkeypatch.setattr(choose, "ON_PROCESSOR", ("fused",))
 
 
 @pytest.fixture(autouse=True)

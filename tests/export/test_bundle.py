@@ -20,7 +20,7 @@ from handful.transfer import Member, Model, classify, examine
 @pytest.fixture
 def model(toy):
     rng = np.random.default_rng(0)
-    trunk = trunk_from_weights(toy, locate(toy))
+    trunk = trunk_from_weights(toy, locate(toy), threads=1, progress=Silent())
     shown = Preprocessing(toy.input_size, "squash", "bicubic", toy.mean, toy.std)
     heads = [Head(rng.normal(size=(16, 3)), rng.normal(size=3), 0.7) for _ in range(2)]
     kernel = KernelPart(rng.normal(size=(5, 16)).astype(np.float32), rng.normal(size=(5, 3)), 0.3)

@@ -23,6 +23,8 @@ VIEW_USES = ("average", "rows")
 FITS = ("auto", "crop", "squash", "pad")
 INTERPOLATIONS = ("auto", "bilinear", "bicubic")
 INPUTS = ("network", "unit")
+ENGINES = ("auto", "fused", "eager", "openvino", "onnxruntime", "compile", "cuda", "mps")
+PRECISIONS = ("fp32", "bf16")
 STRATEGIES = ("auto", "features", "freeze", "scratch", "full")
 OPTIMIZERS = ("sgd", "adamw")
 MOMENTUM_FORMS = ("common", "paper")
@@ -133,6 +135,16 @@ class FeaturesConfig:
     )
     views: str = option("auto", "Views of each picture: plain, with its mirror image, or with crops.", choices=VIEWS)
     view_use: str = option("average", "Average the views' features, or train on each as a row.", choices=VIEW_USES)
+    engine: str = option(
+        "auto",
+        "What runs the fixed network; auto tries once, for some seconds, what is quickest.",
+        choices=ENGINES,
+    )
+    precision: str = option(
+        "fp32",
+        "Precision of the fixed network. bf16 is quicker on some processors, and used only where it costs no accuracy.",
+        choices=PRECISIONS,
+    )
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def limit_threads(threads: int) -> AbstractContextManager[object]:
 
 def describe_machine(threads: int) -> str:
     """Returns one line: system, processor, cores and threads in use."""
-    return f"{platform.system()} {platform.machine()}, {_processor()}, {os.cpu_count()} cores, {threads} threads used"
+    return f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores, {threads} threads used"
 
 
 def versions() -> dict[str, str]:
@@ -39,7 +39,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Returns the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -23,7 +23,7 @@ from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
 from handful.core.records import FeatureArray, FloatArray, Head, KernelPart, Nonlinearity, StackedHead
 from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
-from handful.features import VIEWS, Pool, Preprocessing, trunk_from_state
+from handful.features import VIEWS, Pool, Preprocessing, find_engine, trunk_from_state
 from handful.transfer import Member, Model
 
 FORMAT = 1
@@ -61,6 +61,8 @@ def save(model: Model, folder: Path) -> None:
                 "views": member.views,
                 "temperature": member.head.temperature,
                 "pool": member.trunk.pool,
+                "engine": member.trunk.engine.name,
+                "precision": member.trunk.engine.precision,
                 **_head_facts(member.head),
             }
             for member in model.members
@@ -204,7 +206,8 @@ def _member(facts: dict[str, Any], state: bytes, head: Head | StackedHead) -> Me
     if views not in VIEWS.values():
         raise ValueError(f"views {views!r}; expected one of {list(VIEWS.values())}")
     pool = cast(Pool, TrainConfig.of({"pool": facts["pool"]}).finetune.pool)
-    trunk = trunk_from_state(spec, tap, state, sha256=_text(facts["weights_sha256"]), pool=pool)
+    engine = find_engine(facts.get("engine", "eager"), facts.get("precision", "fp32"))
+    trunk = trunk_from_state(spec, tap, state, sha256=_text(facts["weights_sha256"]), engine=engine, pool=pool)
     return Member(trunk, _preprocessing(facts["preprocessing"]), views, head)
 
 

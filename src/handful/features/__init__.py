@@ -1,19 +1,24 @@
 """Frozen activations of pictures, computed once."""
 
-from handful.features.extract import Show, extract
+from handful.features.engines import Engine, Precision, find_engine
+from handful.features.extract import Show, extract, extract_at
 from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare
 from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_state, trunk_from_weights
 
 __all__ = [
     "VIEWS",
+    "Engine",
     "Fit",
     "FrozenTrunk",
     "Interpolation",
     "Pool",
+    "Precision",
     "Preprocessing",
     "Show",
     "View",
     "extract",
+    "extract_at",
+    "find_engine",
     "prepare",
     "serialise",
     "trunk_from_state",

@@ -25,18 +25,7 @@ def space_key(facts: Mapping[str, Any]) -> str:
     return sha256_bytes(dump_json({"format": CACHE_FORMAT, **dict(sorted(facts.items()))}).encode())[:32]
 
 
-def lookup(space: str, keys: Sequence[str], *, n_features: int) -> tuple[FeatureArray, np.ndarray]:
-    """Returns what the cache holds of some pictures.
-
-    Args:
-        space: from `space_key`.
-        keys: SHA-256 of each picture's bytes, 64 hex digits.
-        n_features: D.
-
-    Returns:
-        float32 (N, D) with zeros where nothing is known, and bool (N,) that says where something is.
-    """
-    values = np.zeros((len(keys), n_features), dtype=np.float32)
+def lookup(space: str, keys: Sequence[str], into: np.ndarray) -> np.ndarray:
     known = np.zeros(len(keys), dtype=bool)
     wanted: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
@@ -45,9 +34,9 @@ def lookup(space: str, keys: Sequence[str], *, n_features: int) -> tuple[Feature
         rows = safetensors.numpy.load(data)
         for row, key in enumerate(rows["keys"]):
             for index in wanted.get(bytes(key).hex(), ()):
-                values[index] = rows["values"][row]
+                into[index] = rows["values"][row]
                 known[index] = True
-    return values, known
+    return known
 
 
 def store(space: str, keys: Sequence[str], values: FeatureArray, *, facts: Mapping[str, Any]) -> None:
@@ -55,7 +44,7 @@ def store(space: str, keys: Sequence[str], values: FeatureArray, *, facts: Mappi
     if not keys:
         return
     key_bytes = np.frombuffer(bytes.fromhex("".join(keys)), dtype=np.uint8).reshape(len(keys), 32)
-    data = safetensors.numpy.save({"keys": key_bytes, "values": np.ascontiguousarray(values, dtype=np.float32)})
+    data = safetensors.numpy.save({"keys": key_bytes, "values": np.ascontiguousarray(values)})
     keep(space, data, facts=facts)
 
 

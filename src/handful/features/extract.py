@@ -1,37 +1,37 @@
-"""Frozen activations of pictures: looked up where they are known, computed where they are not."""
+"""Frozen activations of pictures: looked up where they are known, computed where they are not.
+
+Every thread takes a few pictures at a time from the file to the features, on one core: it decodes them, makes their
+squares, and runs the network on them. So decoding and the network overlap, no core waits for another, and no number
+depends on how many threads there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from itertools import islice
-from typing import Any, cast
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
+from handful.backbones import Tap
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FeatureSet, ImageTable, Picture, PixelArray
-from handful.features import cache
+from handful.features.engines import Forward
+from handful.features.engines.choose import lanes
+from handful.features.shelf import Shelf, Square
 from handful.features.transforms import Preprocessing, View, prepare
-from handful.features.trunk import BATCH, ENGINE, PRECISION, FrozenTrunk
-from handful.images import READING_VERSION, pixels
+from handful.features.trunk import FrozenTrunk
+from handful.images import pixels
 
-SHARD = 1024
-"""Rows after which computed features are written down, so that an interrupted run loses little."""
-
+AHEAD = 2
+"""Portions that are in work or waiting per thread: enough that none runs dry, and memory stays small."""
 
 Show = Callable[[PixelArray, Picture, str], PixelArray]
 """Makes the square of a decoded picture in a view of a given name; called by several threads at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One row to compute: a picture's view, and where it belongs."""
-
-    row: int
-    view: int
 
 
 def extract(
@@ -46,105 +46,123 @@ def extract(
     use_cache: bool = True,
     show: Show | None = None,
 ) -> FeatureSet:
-    """Returns the features of some pictures, float32 (N, V, D).
+    """Returns the features of some pictures at the trunk's tap, (N, V, D); see `extract_at`."""
+    (found,) = extract_at(
+        (trunk.tap,),
+        trunk,
+        table,
+        pictures,
+        preprocessing=preprocessing,
+        views=views,
+        threads=threads,
+        progress=progress,
+        use_cache=use_cache,
+        show=show,
+    )
+    return found
 
-    Pictures are decoded by threads while the network works, in batches of a fixed size; memory grows with the batch
-    and the result, not with the pictures.
+
+def extract_at(
+    taps: Sequence[Tap],
+    trunk: FrozenTrunk,
+    table: ImageTable,
+    pictures: Sequence[Picture],
+    *,
+    preprocessing: Preprocessing,
+    views: Sequence[str],
+    threads: int,
+    progress: Progress,
+    use_cache: bool = True,
+    show: Show | None = None,
+) -> tuple[FeatureSet, ...]:
+    """Returns the features of some pictures at several taps, from one pass of the network.
+
+    Memory grows with a batch per thread and with the result, which lies in a temporary file where it is large; not
+    with the pictures.
 
     Args:
+        taps: where features are taken, each once. Pooled ones are float32; those of all places are float16.
         trunk: the frozen network; opened only when something has to be computed.
         table: where the pictures' bytes come from.
         pictures: N of the table's pictures.
         preprocessing: from picture to square.
         views: V views of each picture: those of `transforms.View`, or others that `show` knows.
-        threads: for decoding and for the network.
-        progress: told about every row computed.
+        threads: for decoding and for the network; no number depends on it.
+        progress: told about every square computed.
         use_cache: look up and remember rows on disk.
         show: makes the squares of views of other names, which have to say everything that decides them.
+
+    Raises:
+        DataError: a picture changed, or its activations are too large for half precision.
     """
-    keys = [picture.file_sha256 for picture in pictures]
-    facts = [_facts(trunk, table, preprocessing, view) for view in views]
-    spaces = [cache.space_key(fact) for fact in facts]
-    values = np.zeros((len(pictures), len(views), trunk.tap.n_features), dtype=np.float32)
-    known = np.zeros((len(pictures), len(views)), dtype=bool)
-    if use_cache:
-        for view, space in enumerate(spaces):
-            values[:, view], known[:, view] = cache.lookup(space, keys, n_features=trunk.tap.n_features)
-    jobs = [_Job(int(row), int(view)) for row, view in zip(*np.nonzero(~known), strict=True)]
-    if jobs:
-        shown = show or (lambda decoded, _, view: prepare(decoded, preprocessing, cast(View, view)))
-        squares = _squares(table, pictures, jobs, shown, shortest=preprocessing.size, views=views, threads=threads)
-        forward = trunk.open(preprocessing, threads=threads)
-        with progress.stage(f"Features of {trunk.spec.title}", len(jobs)) as advance:
-            for portion in _pieces(jobs, SHARD):
-                for chunk in _pieces(portion, BATCH):
-                    computed = forward(_padded(list(islice(squares, len(chunk))), preprocessing.size))
-                    for job, row in zip(chunk, computed, strict=False):
-                        values[job.row, job.view] = row
-                    advance(len(chunk))
-                if use_cache:
-                    _remember(portion, keys, values, spaces=spaces, facts=facts)
-    return FeatureSet(values, cache.space_key({"views": spaces}), n_computed=len(jobs))
+    shelves = [Shelf.of(trunk, tap, table, pictures, preprocessing, views, progress=progress) for tap in taps]
+    known = [shelf.look_up() if use_cache else shelf.nothing() for shelf in shelves]
+    missing = ~np.logical_and.reduce(known)
+    if missing.any():
+        empty = [shelf for shelf, rows in zip(shelves, known, strict=True) if not rows.all()]
+        at_taps = [shelf.tap for shelf in empty]
+        forward, batch = trunk.open(preprocessing, taps=at_taps, threads=threads, progress=progress)
+        work = _Work(
+            forward=forward,
+            table=table,
+            pictures=pictures,
+            size=preprocessing.size,
+            views=views,
+            show=show or (lambda decoded, _, view: prepare(decoded, preprocessing, cast(View, view))),
+            batch=batch,
+        )
+        with progress.stage(f"Features of {trunk.spec.title}", int(missing.sum())) as advance:
+            for squares, computed in _computed(work, missing, threads=threads):
+                for shelf, features in zip(empty, computed, strict=True):
+                    shelf.fill(squares, features, remember=use_cache)
+                advance(len(squares))
+            for shelf in empty:
+                shelf.close()
+    return tuple(FeatureSet(shelf.values, shelf.space, int(missing.sum())) for shelf in shelves)
 
 
-def _facts(trunk: FrozenTrunk, table: ImageTable, preprocessing: Preprocessing, view: str) -> dict[str, Any]:
-    return {
-        **trunk.facts,
-        "preprocessing": asdict(preprocessing),
-        "view": view,
-        "reading": READING_VERSION,
-        "full_scale": table.full_scale,
-        "engine": ENGINE,
-        "precision": PRECISION,
-        "versions": {library: version(library) for library in ("torch", "pillow")},
-    }
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """From files to features: what a thread does with a portion."""
+
+    forward: Forward
+    table: ImageTable
+    pictures: Sequence[Picture]
+    size: int
+    views: Sequence[str]
+    show: Show
+    batch: int
+
+    def __call__(self, squares: Sequence[Square]) -> list[FeatureArray]:
+        """Returns float32 (squares, D) at each tap; the squares of one picture stand together."""
+        n_batches = -(-len(squares) // self.batch)
+        shown = np.zeros((n_batches * self.batch, self.size, self.size, 3), dtype=np.uint8)
+        for row, own in groupby(enumerate(squares), key=lambda placed: placed[1][0]):
+            decoded = pixels(self.table, self.pictures[row], shortest=self.size)
+            for place, (_, view) in own:
+                shown[place] = self.show(decoded, self.pictures[row], self.views[view])
+        batches = [self.forward(shown[start : start + self.batch]) for start in range(0, len(shown), self.batch)]
+        return [np.concatenate(at_tap)[: len(squares)] for at_tap in zip(*batches, strict=True)]
 
 
-def _squares(
-    table: ImageTable,
-    pictures: Sequence[Picture],
-    jobs: Sequence[_Job],
-    show: Show,
-    *,
-    shortest: int,
-    views: Sequence[str],
-    threads: int,
-) -> Iterator[PixelArray]:
-    """Yields the jobs' squares in order, decoded ahead of their use by a few threads; a picture is decoded once."""
-    by_picture: dict[int, list[int]] = {}
-    for job in jobs:
-        by_picture.setdefault(job.row, []).append(job.view)
-
-    def read(row: int) -> list[PixelArray]:
-        decoded = pixels(table, pictures[row], shortest=shortest)
-        return [show(decoded, pictures[row], views[view]) for view in by_picture[row]]
-
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        rows = iter(by_picture)
-        ahead = [pool.submit(read, row) for row in islice(rows, 2 * BATCH)]
-        while ahead:
-            yield from ahead.pop(0).result()
-            ahead.extend(pool.submit(read, row) for row in islice(rows, 1))
+def _computed(
+    work: _Work, missing: npt.NDArray[np.bool_], *, threads: int
+) -> Iterator[tuple[list[Square], list[FeatureArray]]]:
+    """Yields squares and their features, in order, while threads compute the next ones; bool (N, V) says which."""
+    portions = _portions(missing, batch=work.batch)
+    with lanes(threads) as pool:
+        running = deque((portion, pool.submit(work, portion)) for portion in islice(portions, AHEAD * threads))
+        while running:
+            portion, future = running.popleft()
+            computed = future.result()
+            running.extend((another, pool.submit(work, another)) for another in islice(portions, 1))
+            yield portion, computed
 
 
-def _pieces(jobs: Sequence[_Job], size: int) -> Iterator[Sequence[_Job]]:
-    return (jobs[start : start + size] for start in range(0, len(jobs), size))
-
-
-def _padded(squares: Sequence[PixelArray], size: int) -> PixelArray:
-    batch = np.zeros((BATCH, size, size, 3), dtype=np.uint8)
-    batch[: len(squares)] = squares
-    return batch
-
-
-def _remember(
-    jobs: Sequence[_Job],
-    keys: Sequence[str],
-    values: FeatureArray,
-    *,
-    spaces: Sequence[str],
-    facts: Sequence[Mapping[str, Any]],
-) -> None:
-    for view, space in enumerate(spaces):
-        rows = [job.row for job in jobs if job.view == view]
-        cache.store(space, [keys[row] for row in rows], values[rows, view], facts=facts[view])
+def _portions(missing: npt.NDArray[np.bool_], *, batch: int) -> Iterator[list[Square]]:
+    """Yields what a thread takes at a time: all that is missing of as many pictures as fill whole batches."""
+    n_views = int(missing.sum(axis=1).max())
+    n_pictures = batch // math.gcd(batch, n_views)
+    rows = iter(np.flatnonzero(missing.any(axis=1)).tolist())
+    while chunk := list(islice(rows, n_pictures)):
+        yield [(row, int(view)) for row in chunk for view in np.flatnonzero(missing[row])]

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache as once
 from typing import TYPE_CHECKING, Any, Literal
 
-from handful.backbones import BackboneSpec, LocatedWeights, Tap, for_inference, from_state, keep_memory, load, state_of
-from handful.core.records import FeatureArray, PixelArray
+from handful.backbones import BackboneSpec, LocatedWeights, Tap, from_state, load, state_of
+from handful.core.progress import Progress
 from handful.features import cache
+from handful.features.engines import Engine, Forward, Precision, find_engine
+from handful.features.engines.choose import choose_engine
 from handful.features.transforms import Preprocessing
 
 if TYPE_CHECKING:
     from handful.backbones.network import Network
 
-BATCH = 32
-"""Pictures per pass, always: a short last batch is padded, so that no row depends on how many others there are."""
-
-ENGINE = "torch eager, batch normalisation folded, channels last"
-PRECISION = "float32"
-
 Pool = Literal["max", "l2"]
-
-Forward = Callable[[PixelArray], FeatureArray]
-"""From uint8 (BATCH, S, S, 3) to float32 (BATCH, D)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenTrunk:
-    """A backbone with particular weights, up to a tap.
+    """A backbone with particular weights, up to a tap, and the engine that runs it.
 
     Attributes:
         spec: the facts about the backbone.
@@ -37,6 +30,8 @@ class FrozenTrunk:
         weights_sha256: hash of the weights that `network` returns; part of what names the features.
         network: loads the network, once; called only when something has to be computed.
         state: its weights up to the tap, in the safetensors format.
+        engine: runs it.
+        engine_reason: why this one.
         pool: "l2" where its max pooling is replaced by the root of the sum of squares.
     """
 
@@ -45,45 +40,64 @@ class FrozenTrunk:
     weights_sha256: str
     network: Callable[[], Network]
     state: Callable[[], bytes]
+    engine: Engine
+    engine_reason: str = ""
     pool: Pool = "max"
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Everything about the network that decides its numbers."""
+    def facts(self, tap: Tap) -> dict[str, Any]:
+        """Returns everything about the network and its engine that decides its numbers at a tap."""
         return {
             "backbone": self.spec.name,
             "weights": self.weights_sha256,
-            "tap": self.tap.name,
-            "pooling": self.tap.pooling,
+            "tap": tap.name,
+            "pooling": tap.pooling,
             "pool": self.pool,
-            "engine": ENGINE,
-            "precision": PRECISION,
+            **self.engine.facts,
         }
 
-    def open(self, preprocessing: Preprocessing, *, threads: int) -> Forward:
-        """Returns the forward pass in inference mode on so many threads."""
-        import torch
+    def open(
+        self, preprocessing: Preprocessing, *, taps: Sequence[Tap], threads: int, progress: Progress
+    ) -> tuple[Forward, int]:
+        """Returns the forward pass, to be called by so many threads, and the pictures that it takes at a time.
 
-        keep_memory()
-        torch.set_num_threads(threads)
-        network = for_inference(self.network())
-        mean = torch.tensor(preprocessing.mean, dtype=torch.float32).view(1, 3, 1, 1)
-        scale = 1.0 / torch.tensor(preprocessing.std, dtype=torch.float32).view(1, 3, 1, 1)
-
-        def forward(batch: PixelArray) -> FeatureArray:
-            with torch.inference_mode():
-                x = torch.from_numpy(batch).permute(0, 3, 1, 2)
-                x = x.to(torch.float32, memory_format=torch.channels_last).sub_(mean).mul_(scale)
-                features: FeatureArray = network.features(x, self.tap).numpy()
-            return features
-
-        return forward
+        A model can come from a machine with another engine: then PyTorch itself takes its place, and says so.
+        """
+        engine, fault = self.engine, self.engine.fault()
+        if fault:
+            engine = find_engine("eager", engine.precision)
+            progress.say(f"Made with engine {self.engine.name}, but {fault}; engine eager runs it instead.")
+        return engine.open(self.network(), taps, preprocessing, threads), engine.batch
 
 
-def trunk_from_weights(spec: BackboneSpec, located: LocatedWeights, *, pool: Pool = "max") -> FrozenTrunk:
-    """Returns the trunk with weights that lie on this machine; what a bundle needs of them is kept in the cache."""
+def trunk_from_weights(
+    spec: BackboneSpec,
+    located: LocatedWeights,
+    *,
+    threads: int,
+    progress: Progress,
+    engine: str = "auto",
+    precision: Precision = "fp32",
+    pool: Pool = "max",
+) -> FrozenTrunk:
+    """Returns the trunk with weights that lie on this machine; what a bundle needs of them is kept in the cache.
+
+    Args:
+        spec: the network's facts.
+        located: its weights.
+        threads: that will run it.
+        progress: told when engines are tried.
+        engine: the name of one, or "auto".
+        precision: of the engine.
+        pool: as in `FrozenTrunk`.
+
+    Raises:
+        ConfigError: the engine cannot run here, or does not compute this network.
+    """
     tap = spec.default_tap
     network = once(lambda: _pooled(load(spec, located), pool))
+    chosen = choose_engine(
+        spec, network, wanted=engine, precision=precision, threads=threads, progress=progress, pool=pool
+    )
     facts = {"trunk": spec.name, "weights": located.sha256, "tap": tap.name}
     space = cache.space_key(facts)
 
@@ -94,10 +108,12 @@ def trunk_from_weights(spec: BackboneSpec, located: LocatedWeights, *, pool: Poo
             cache.keep(space, data, facts=facts)
         return data
 
-    return FrozenTrunk(spec, tap, located.sha256, network, state, pool)
+    return FrozenTrunk(spec, tap, located.sha256, network, state, chosen.engine, chosen.reason, pool)
 
 
-def trunk_from_state(spec: BackboneSpec, tap: Tap, state: bytes, *, sha256: str, pool: Pool = "max") -> FrozenTrunk:
+def trunk_from_state(
+    spec: BackboneSpec, tap: Tap, state: bytes, *, sha256: str, engine: Engine, reason: str = "", pool: Pool = "max"
+) -> FrozenTrunk:
     """Returns the trunk with weights of its own (a bundle's, or just trained), in the safetensors format."""
 
     def network() -> Network:
@@ -105,7 +121,7 @@ def trunk_from_state(spec: BackboneSpec, tap: Tap, state: bytes, *, sha256: str,
 
         return _pooled(from_state(spec, safetensors.torch.load(state)), pool)
 
-    return FrozenTrunk(spec, tap, sha256, once(network), lambda: state, pool)
+    return FrozenTrunk(spec, tap, sha256, once(network), lambda: state, engine, reason, pool)
 
 
 def _pooled(network: Network, pool: Pool) -> Network:

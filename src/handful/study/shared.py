@@ -14,10 +14,10 @@ from handful.core.errors import DataError
 from handful.core.files import dump_json
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, IntArray, Picture, Split
-from handful.features import Pool, Preprocessing, trunk_from_weights
+from handful.features import Preprocessing
 from handful.split import hold_out, subset
 from handful.transfer import choose_backbones
-from handful.transfer.frozen import frozen_activations
+from handful.transfer.frozen import frozen_activations, frozen_trunk
 from handful.transfer.plan import plan_features
 from handful.transfer.probe import locate_weights
 
@@ -116,7 +116,7 @@ def frozen_features(learning: Learning, config: TrainConfig, *, seed: int) -> Fr
     ((spec, located),) = locate_weights(config)
     preprocessing = prepared(learning, config.features, spec)
     tune = config.finetune
-    trunk = trunk_from_weights(spec, located, pool=cast(Pool, tune.pool))
+    trunk = frozen_trunk((spec, located), config, threads=learning.threads, progress=learning.progress)
     plain = Shown(learning.table, learning.pictures, preprocessing, "none", seed=seed, threads=learning.threads)
     features = partial(frozen_activations, trunk, n_views=tune.augmented_views, progress=learning.progress)
     as_they_are = features(plain)

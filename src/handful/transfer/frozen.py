@@ -1,17 +1,48 @@
-"""Features of changed views, for layers that are trained on a network that stays as it is; the disk remembers them."""
+"""The network that stays as it is, and its features of changed views, for layers that are trained on it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from handful.backbones import BackboneSpec, LocatedWeights
+from handful.core.config import TrainConfig
 from handful.core.progress import Progress
-from handful.core.records import Picture, PixelArray
-from handful.features import FrozenTrunk, Show, extract
+from handful.core.records import Picture, PixelArray, Resolved
+from handful.features import FrozenTrunk, Pool, Precision, Show, extract, trunk_from_weights
 
 if TYPE_CHECKING:
     from handful.finetune.activations import Activations
     from handful.finetune.pictures import Shown
+
+
+def frozen_trunk(
+    backbone: tuple[BackboneSpec, LocatedWeights], config: TrainConfig, *, threads: int, progress: Progress
+) -> FrozenTrunk:
+    """Returns a pre-trained network that stays as it is, with the engine that runs it.
+
+    Raises:
+        ConfigError: the engine cannot run here, or does not compute this network.
+    """
+    spec, located = backbone
+    return trunk_from_weights(
+        spec,
+        located,
+        threads=threads,
+        progress=progress,
+        engine=config.features.engine,
+        precision=cast(Precision, config.features.precision),
+        pool=cast(Pool, config.finetune.pool),
+    )
+
+
+def engine_options(trunk: FrozenTrunk) -> dict[str, Resolved]:
+    """Returns the options about what runs the network, resolved."""
+    reasons = {"fp32": "what is reported is what is exported", "bf16": "chosen by the user"}
+    return {
+        "engine": Resolved(trunk.engine.name, trunk.engine_reason),
+        "precision": Resolved(trunk.engine.precision, reasons[trunk.engine.precision]),
+    }
 
 
 def frozen_activations(trunk: FrozenTrunk, shown: Shown, *, n_views: int, progress: Progress) -> Activations:

@@ -7,7 +7,6 @@ freezes the k lowest; "architecture only" draws every weight at random. What is 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
@@ -29,11 +28,11 @@ from handful.core.records import (
     StackedHead,
 )
 from handful.core.training import Training
-from handful.features import FrozenTrunk, Pool, Preprocessing, extract, serialise, trunk_from_state, trunk_from_weights
+from handful.features import FrozenTrunk, Preprocessing, extract, serialise, trunk_from_state
 from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
 from handful.heads import choose_temperature, softmax, stacked_scores
 from handful.split import folds, units
-from handful.transfer.frozen import frozen_activations
+from handful.transfer.frozen import frozen_activations, frozen_trunk
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import choose_backbones, plan_features
 from handful.transfer.probe import Trained, probe_loss, weights_used
@@ -208,15 +207,18 @@ class Work:
 
     def shown(self) -> tuple[Preprocessing, dict[str, Resolved]]:
         """Returns how pictures become squares; choices left open are made with a probe on frozen features, if any."""
-        loss = partial(
-            probe_loss,
-            trunk_from_weights(self.spec, self.located),
-            table=self.table,
-            split=self.split,
-            seed=self.config.run.seed,
-            threads=self.threads,
-            progress=self.progress,
-        )
+
+        def loss(preprocessing: Preprocessing) -> float:
+            return probe_loss(
+                self.pretrained(),
+                preprocessing,
+                table=self.table,
+                split=self.split,
+                seed=self.config.run.seed,
+                threads=self.threads,
+                progress=self.progress,
+            )
+
         config = replace(self.config.features, views="plain")
         pictures = [self.table.pictures[index] for index in self.split.train]
         plan = plan_features(config, self.spec, pictures, held_out_loss=None if self.starts_at_random else loss)
@@ -268,13 +270,25 @@ class Work:
             )
         return cut, training, head_arrays(stack)
 
+    def pretrained(self) -> FrozenTrunk:
+        """Returns the network as it was before anything was trained."""
+        return frozen_trunk((self.spec, self.located), self.config, threads=self.threads, progress=self.progress)
+
     def trunk(self, cut: Cut) -> FrozenTrunk:
         """Returns a trained network as one that is fixed from now on; where nothing was trained, the one it was."""
-        pool = cast(Pool, self.config.finetune.pool)
+        trunk = self.pretrained()
         if not cut.upper:
-            return trunk_from_weights(self.spec, self.located, pool=pool)
+            return trunk
         state = serialise(cut.network, cut.tap)
-        return trunk_from_state(self.spec, cut.tap, state, sha256=sha256_bytes(state), pool=pool)
+        return trunk_from_state(
+            self.spec,
+            cut.tap,
+            state,
+            sha256=sha256_bytes(state),
+            engine=trunk.engine,
+            reason=trunk.engine_reason,
+            pool=trunk.pool,
+        )
 
     def features(self, trunk: FrozenTrunk, preprocessing: Preprocessing, *, rows: IntArray) -> FeatureArray:
         """Returns features of some pictures as the finished model sees them, float32 (N, D)."""

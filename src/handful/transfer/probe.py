@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -15,9 +14,10 @@ from handful.core.config import TrainConfig
 from handful.core.progress import Progress
 from handful.core.records import FittedHead, FloatArray, ImageTable, IntArray, Picture, Resolved, Split, WeightsUsed
 from handful.core.training import Training
-from handful.features import FrozenTrunk, Pool, Preprocessing, extract, trunk_from_weights
+from handful.features import FrozenTrunk, Preprocessing, extract
 from handful.heads import fit_head, pool_views
 from handful.split import units
+from handful.transfer.frozen import engine_options, frozen_trunk
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import choose_backbones, plan_features
 
@@ -85,8 +85,7 @@ def train_probe(
         progress: told about the work.
     """
     probe = _Probe(table, split, config, threads, progress)
-    pool = cast(Pool, config.finetune.pool)
-    fitted = [probe.fit(trunk_from_weights(spec, located, pool=pool)) for spec, located in backbones]
+    fitted = [probe.fit(frozen_trunk(backbone, config, threads=threads, progress=progress)) for backbone in backbones]
     options = {"backbone": choose_backbones(config.features)[1]}
     options |= _joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
     heads = tuple(head for _, head, _ in fitted)
@@ -157,7 +156,8 @@ class _Probe:
         )
         if n_rows > 1:
             head = pool_views(head, self.table.labels[self.split.train], n_views=n_rows)
-        return Member(trunk, plan.preprocessing, plan.views, head.layer), head, {**plan.options, "head": kind}
+        options = {**plan.options, **engine_options(trunk), "head": kind}
+        return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
 
 
 def probe_loss(

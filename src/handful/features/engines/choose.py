@@ -1,0 +1,233 @@
+"""Which engine runs a network on this machine: tried once, compared with the network, remembered.
+
+The engine decides the last bits of a feature, so it is part of what names features on disk. That is why it is chosen
+once per machine and network, and why a quicker one must be clearly quicker.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from handful.backbones import BackboneSpec, Network
+from handful.core.errors import ConfigError, HandfulError
+from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
+from handful.core.machine import processor
+from handful.core.progress import Progress
+from handful.features.engines import ENGINES, Engine, Precision, find_engine
+from handful.features.engines.parity import Parity, compare, drawn_pictures
+from handful.features.transforms import Preprocessing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handful.features.engines.engine import Forward
+
+MEMORY_FORMAT = 1
+
+ACCELERATORS = ("cuda", "mps")
+ON_PROCESSOR = ("fused", "openvino", "onnxruntime", "eager")
+"""What `auto` tries; the first that runs is the one to beat. `compile` is left out: opening it takes half a minute."""
+
+GAIN = 1.15
+"""How much quicker an engine has to be to take the place of the first; timings on a laptop vary by a tenth."""
+
+SECONDS = 0.4
+"""Of one measurement; each engine is measured `ROUNDS` times, in turns, and its best counts."""
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An engine, and why it."""
+
+    engine: Engine
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What a trial of an engine showed; `rate` in pictures per second, 0 where it must not be used."""
+
+    name: str
+    rate: float
+    parity: Parity
+
+
+def choose_engine(
+    spec: BackboneSpec,
+    network: Callable[[], Network],
+    *,
+    wanted: str,
+    precision: Precision,
+    threads: int,
+    progress: Progress,
+    pool: str = "max",
+) -> Chosen:
+    """Returns the engine that runs a network here: the wanted one, or the quickest that computes the same.
+
+    The first time on a machine this takes some seconds; afterwards it is remembered, for each network, precision and
+    version of the libraries.
+
+    Args:
+        spec: the network's facts.
+        network: loads it; called only where nothing is remembered.
+        wanted: the name of an engine, or "auto".
+        precision: of the multiplications.
+        threads: that will run it.
+        progress: told about the trial.
+        pool: as in `FrozenTrunk`.
+
+    Raises:
+        ConfigError: there is no such engine, it cannot run here, or it does not compute this network.
+    """
+    memory = _memory(spec, wanted, precision=precision, pool=pool)
+    remembered = _recall(memory, precision)
+    if remembered:
+        return remembered
+    tried = _try(_candidates(wanted, precision), spec, network(), threads=threads, progress=progress)
+    usable = [one for one in tried if not one.parity.fault]
+    if not usable:
+        faults = "; ".join(f"{one.name}: {one.parity.fault}" for one in tried)
+        raise ConfigError(f"no engine computes {spec.title} on this machine ({faults}). Try --engine eager.")
+    first = usable[0]
+    best = max(usable, key=lambda one: one.rate)
+    winner = best if best.rate > GAIN * first.rate else first
+    reason = _reason(wanted, winner, tried)
+    _remember(memory, {"engine": winner.name, "reason": reason, "tried": [asdict(one) for one in tried]})
+    return Chosen(find_engine(winner.name, precision), reason)
+
+
+@contextmanager
+def lanes(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Opens threads in each of which PyTorch uses one core; the caller's own setting is left as it was."""
+    import torch
+
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(max(1, threads), initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)
+
+
+def _candidates(wanted: str, precision: Precision) -> list[Engine]:
+    """Returns the engines that are in question: the wanted one, or those that run here, at least one."""
+    if wanted != "auto":
+        engine = find_engine(wanted, precision)
+        fault = engine.fault()
+        if fault:
+            raise ConfigError(f"engine is {wanted!r}, but {fault}. --engine auto takes what runs here.")
+        return [engine]
+    for names in (ACCELERATORS, ON_PROCESSOR):
+        able = [find_engine(name, precision) for name in names if precision in ENGINES[name][1]]
+        running = [engine for engine in able if not engine.fault()]
+        if running:
+            return running
+    raise ConfigError(f"no engine has precision {precision} on this machine. Use --precision fp32.")
+
+
+def _try(
+    engines: Sequence[Engine], spec: BackboneSpec, network: Network, *, threads: int, progress: Progress
+) -> list[_Tried]:
+    """Returns what each engine does with drawn pictures, measured in turns so that a slow moment hits all of them."""
+    preprocessing = Preprocessing(spec.input_size, "crop", spec.interpolation, spec.mean, spec.std)
+    taps = [spec.default_tap]
+    parities: dict[str, Parity] = {}
+    opened: list[tuple[Engine, Forward]] = []
+    with progress.stage(f"Trying engines for {spec.title}", len(engines)) as advance:
+        for engine in engines:
+            try:
+                forward = engine.open(network, taps, preprocessing, threads)
+                parity = compare(forward, network, taps, preprocessing, batch=engine.batch, precision=engine.precision)
+            except Exception as error:  # whatever a foreign library raises, the others can still be used
+                parity = Parity(float("inf"), 0.0, f"it failed: {type(error).__name__}: {str(error)[:200]}")
+            parities[engine.name] = parity
+            if not parity.fault:
+                opened.append((engine, forward))
+            advance(1)
+        rates = {engine.name: 0.0 for engine in engines}
+        for _ in range(ROUNDS if len(opened) > 1 else 0):
+            for engine, forward in opened:
+                rate = pictures_per_second(forward, engine.batch, size=spec.input_size, threads=threads)
+                rates[engine.name] = max(rates[engine.name], rate)
+    return [_Tried(engine.name, round(rates[engine.name], 1), parities[engine.name]) for engine in engines]
+
+
+def pictures_per_second(forward: Forward, batch: int, *, size: int, threads: int, seconds: float = SECONDS) -> float:
+    """Returns how many drawn pictures a forward pass takes in a second when so many threads call it."""
+    pictures = drawn_pictures(batch, size)
+
+    def run(until: float) -> int:
+        n_passes = 0
+        while not n_passes or perf_counter() < until:
+            forward(pictures)
+            n_passes += 1
+        return n_passes
+
+    with lanes(threads) as pool:
+        list(pool.map(run, [0.0] * threads))
+        start = perf_counter()
+        n_passes = sum(pool.map(run, [start + seconds] * threads))
+        return n_passes * batch / (perf_counter() - start)
+
+
+def _reason(wanted: str, winner: _Tried, tried: Sequence[_Tried]) -> str:
+    if wanted != "auto":
+        return f"chosen by the user; differs from the network by {winner.parity.difference:.0e} of the largest feature"
+    rates = ", ".join(f"{one.name} {one.rate:.0f}" for one in tried if one.rate)
+    faults = "".join(f"; not {one.name}: {one.parity.fault}" for one in tried if one.parity.fault)
+    if not rates:
+        return f"the only one that runs here{faults}"
+    rule = f"another than {tried[0].name} has to be {GAIN - 1:.0%} quicker"
+    return f"tried on this machine, pictures per second: {rates}; {rule}{faults}"
+
+
+def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, pool: str) -> Path:
+    """Returns the file that remembers the choice for this network on this machine with the libraries it has."""
+    engines = [find_engine(name, precision) for name, (_, has) in ENGINES.items() if precision in has]
+    facts: dict[str, Any] = {
+        "format": MEMORY_FORMAT,
+        "machine": [sys.platform, processor()],
+        "backbone": spec.name,
+        "tap": spec.default_tap.name,
+        "pool": pool,
+        "wanted": wanted,
+        "precision": precision,
+        "libraries": {name: _installed(name) for name in sorted({"torch", *(engine.library for engine in engines)})},
+    }
+    return cache_folder("engines") / f"{sha256_bytes(dump_json(facts).encode())[:32]}.json"
+
+
+def _installed(library: str) -> str:
+    try:
+        return version(library) if library else ""
+    except PackageNotFoundError:
+        return ""
+
+
+def _recall(memory: Path, precision: Precision) -> Chosen | None:
+    """Returns what is remembered, without importing PyTorch unless it is an accelerator, which can be gone."""
+    try:
+        found = json.loads(memory.read_text(encoding="utf-8"))
+        chosen = Chosen(find_engine(found["engine"], precision), str(found["reason"]))
+    except (OSError, ValueError, TypeError, KeyError, ConfigError):
+        return None
+    gone = chosen.engine.name in ACCELERATORS and chosen.engine.fault()
+    return None if gone else chosen
+
+
+def _remember(memory: Path, found: dict[str, Any]) -> None:
+    try:
+        write_json(memory, found)
+    except HandfulError:
+        return  # it will be tried again
