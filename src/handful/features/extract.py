@@ -69,7 +69,7 @@ def extract(
     known = np.zeros((len(pictures), len(views)), dtype=bool)
     if use_cache:
         for view, space in enumerate(spaces):
-            values[:, view], known[:, view] = cache.lookup(space, keys, n_features=trunk.tap.n_features)
+            known[:, view] = cache.lookup(space, keys, values[:, view])
     jobs = [_Job(int(row), int(view)) for row, view in zip(*np.nonzero(~known), strict=True)]
     if jobs:
         shown = show or (lambda decoded, _, view: prepare(decoded, preprocessing, cast(View, view)))
