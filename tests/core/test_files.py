@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handful.core.errors import HandfulError
+from handful.core.errors import ConfigError, HandfulError
 from handful.core.files import (
     cache_folder,
+    cache_limit,
+    check_cache,
     dump_json,
     free_name,
     sha256_bytes,
@@ -62,6 +64,19 @@ def test_hashes_of_bytes_and_files_agree(tmp_path):
 def test_the_cache_variable_moves_every_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("HANDFUL_CACHE", str(tmp_path))
     assert cache_folder("features") == tmp_path / "features"
+
+
+def test_features_may_take_ten_gigabytes_unless_a_variable_says_otherwise(monkeypatch):
+    monkeypatch.delenv("HANDFUL_CACHE_LIMIT", raising=False)
+    assert cache_limit() == 10**10
+    monkeypatch.setenv("HANDFUL_CACHE_LIMIT", "500MB")
+    assert cache_limit() == 5 * 10**8
+
+
+def test_a_limit_that_is_no_size_is_said_before_any_work(monkeypatch, own_caches):
+    monkeypatch.setenv("HANDFUL_CACHE_LIMIT", "much")
+    with pytest.raises(ConfigError, match="HANDFUL_CACHE_LIMIT is 'much'; expected a size"):
+        check_cache()
 
 
 def test_a_staged_folder_appears_only_when_all_is_well(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from handful.core.errors import ConfigError
-from handful.core.notation import nearest, read_duration, read_factors, read_miss, read_stack
+from handful.core.notation import nearest, read_duration, read_factors, read_miss, read_size, read_stack, write_size
 
 
 def test_a_stack_lists_sizes_and_dropout_from_bottom_to_top():
@@ -67,3 +67,34 @@ def test_what_may_be_missed_is_a_class_and_a_share():
 def test_what_may_be_missed_of_another_form_is_refused(text):
     with pytest.raises(ConfigError, match=r"for instance defective=0\.01"):
         read_miss(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_bytes"),
+    [("500MB", 500_000_000), ("20gb", 20_000_000_000), (" 1.5 kB ", 1500), ("0", 0), ("0GB", 0), ("2TB", 2 * 10**12)],
+)
+def test_a_size_becomes_bytes(text, n_bytes):
+    assert read_size(text, option="keep") == n_bytes
+
+
+@pytest.mark.parametrize("text", ["", "5", "GB", "-1GB", "1GiB", "1e3MB", "00", "5 bytes", "1,5GB"])
+def test_a_size_that_cannot_be_read_is_refused(text):
+    with pytest.raises(ConfigError, match=f"keep is '{text}'; expected a size such as 500MB or 20GB, or 0"):
+        read_size(text, option="keep")
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 KB"),
+        (123_456, "123 KB"),
+        (999_499, "999 KB"),
+        (999_500, "1 MB"),
+        (10**10, "10 GB"),
+        (2 * 10**14, "200 TB"),
+    ],
+)
+def test_a_size_is_written_in_at_most_three_digits(n_bytes, text):
+    assert write_size(n_bytes) == text

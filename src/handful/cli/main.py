@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from handful.cli import advise, backbones, check, demo, predict, report, reproduce, study, train
+from handful.cli import advise, backbones, cache, check, demo, predict, report, reproduce, study, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
 from handful.core.config import NOT_STUDIED
@@ -49,6 +49,7 @@ app.command("advise")(with_options(advise.advise, rooms=("reading", "split", "fe
 app.command("predict")(predict.predict)
 app.command("check")(with_options(check.check, rooms=("reading",)))
 app.command("backbones")(backbones.backbones)
+app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.command("study")(with_options(study.study, without=NOT_STUDIED))

@@ -15,8 +15,13 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from handful.core.errors import HandfulError
+from handful.core.notation import read_size
 
 CACHE_VARIABLE = "HANDFUL_CACHE"
+LIMIT_VARIABLE = "HANDFUL_CACHE_LIMIT"
+DEFAULT_LIMIT = "10GB"
+"""Of features: those of two million pictures with 1280 features each."""
+
 IN_PROGRESS = ".in-progress"
 """Marks a folder whose content is still being made beside it."""
 
@@ -27,8 +32,18 @@ def cache_folder(room: str) -> Path:
     return (Path(chosen) if chosen else user_cache_path("handful")) / room
 
 
+def cache_limit() -> int:
+    """Returns the bytes that features may take on disk; $HANDFUL_CACHE_LIMIT moves it.
+
+    Raises:
+        ConfigError: the variable does not hold a size.
+    """
+    return read_size(os.environ.get(LIMIT_VARIABLE) or DEFAULT_LIMIT, option=LIMIT_VARIABLE)
+
+
 def check_cache() -> None:
-    """Raises HandfulError where the cache cannot be written to, before work is done that would go into it."""
+    """Raises HandfulError where the cache cannot be used as it is set, before work is done that would go into it."""
+    cache_limit()
     folder = cache_folder("")
     try:
         folder.mkdir(parents=True, exist_ok=True)

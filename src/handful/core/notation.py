@@ -1,4 +1,4 @@
-"""The small notations that options are written in: stacks of layers, factors of layers, lengths of time.
+"""The small notations that options are written in: stacks of layers, factors of layers, lengths of time, sizes.
 
 They are read here, in one place, so that a mistake in one is found with all the other faults of a configuration,
 before any work starts.
@@ -24,6 +24,9 @@ SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 STACK_LAYER = re.compile(r"(?P<size>[1-9]\d*|C)(?:d(?P<dropout>0?\.\d+|0|1))?")
 FACTOR = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)=(?P<value>[^=\s]+)")
 DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh])")
+
+BYTES = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>[KMGT]B)|0", re.IGNORECASE)
 
 
 def read_stack(text: str) -> tuple[tuple[int | None, float], ...]:
@@ -134,6 +137,39 @@ def read_duration(text: str, *, option: str) -> float:
     if seconds <= 0.0:
         raise ConfigError(f"{option} is {text!r}; expected a length of time such as 90s, 5m or 1.5h.")
     return seconds
+
+
+def read_size(text: str, *, option: str) -> int:
+    """Returns bytes.
+
+    Args:
+        text: a number with KB, MB, GB or TB, which are powers of 1000; or 0.
+        option: name of the option, for the messages.
+
+    Raises:
+        ConfigError: not of that form.
+
+    Example:
+        >>> read_size("1.5GB", option="keep")
+        1500000000
+    """
+    found = SIZE.fullmatch(text.strip())
+    if not found:
+        raise ConfigError(f"{option} is {text!r}; expected a size such as 500MB or 20GB, or 0.")
+    return round(float(found["number"]) * BYTES[found["unit"].upper()]) if found["unit"] else 0
+
+
+def write_size(n_bytes: int) -> str:
+    """Returns a size as people read it, in at most three digits.
+
+    Example:
+        >>> write_size(1_234_567_890)
+        '1.23 GB'
+    """
+    if n_bytes < 1000:
+        return f"{n_bytes} bytes"
+    unit = next((unit for unit, size in BYTES.items() if n_bytes < 999.5 * size), "TB")
+    return f"{n_bytes / BYTES[unit]:.3g} {unit}"
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
