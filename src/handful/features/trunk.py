@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache as once
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +33,7 @@ class FrozenTrunk:
         engine: runs it.
         engine_reason: why this one.
         pool: "l2" where its max pooling is replaced by the root of the sum of squares.
+        opened: the forward pass that was opened last, by what it was opened for.
     """
 
     spec: BackboneSpec
@@ -43,6 +44,7 @@ class FrozenTrunk:
     engine: Engine
     engine_reason: str = ""
     pool: Pool = "max"
+    opened: dict[Any, tuple[Forward, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def facts(self, tap: Tap) -> dict[str, Any]:
         """Returns everything about the network and its engine that decides its numbers at a tap."""
@@ -60,13 +62,18 @@ class FrozenTrunk:
     ) -> tuple[Forward, int]:
         """Returns the forward pass, to be called by so many threads, and the pictures that it takes at a time.
 
-        A model can come from a machine with another engine: then PyTorch itself takes its place, and says so.
+        Some engines take seconds to open, so the last one stays open. A model can come from a machine with another engine: then PyTorch itself takes its place, and says so.
         """
+        purpose = (preprocessing.size, preprocessing.mean, preprocessing.std, tuple(taps), threads)
+        if purpose in self.opened:
+            return self.opened[purpose]
         engine, fault = self.engine, self.engine.fault()
         if fault:
             engine = find_engine("eager", engine.precision)
             progress.say(f"Made with engine {self.engine.name}, but {fault}; engine eager runs it instead.")
-        return engine.open(self.network(), taps, preprocessing, threads), engine.batch
+        self.opened.clear()
+        self.opened[purpose] = engine.open(self.network(), taps, preprocessing, threads), engine.batch
+        return self.opened[purpose]
 
 
 def trunk_from_weights(

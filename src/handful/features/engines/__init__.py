@@ -7,8 +7,8 @@ from functools import partial
 
 from handful.core.errors import ConfigError
 from handful.features.engines.engine import Engine, Forward, Precision
-from handful.features.engines.onnx import onnxruntime
-from handful.features.engines.openvino import openvino
+from handful.features.engines.intel import openvino
+from handful.features.engines.onnx_runtime import onnxruntime
 from handful.features.engines.pytorch import compiled, eager, fused, on_device
 
 __all__ = ["ENGINES", "Engine", "Forward", "Precision", "find_engine"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from handful.backbones import BackboneSpec, Network
+from handful.backbones import BackboneSpec, Network, keep_memory
 from handful.core.errors import ConfigError, HandfulError
 from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
 from handful.core.machine import processor
@@ -44,6 +44,9 @@ SECONDS = 0.4
 """Of one measurement; each engine is measured `ROUNDS` times, in turns, and its best counts."""
 ROUNDS = 3
 
+TYPICAL = 1000
+"""Pictures on which engines are compared, the time to open them included: the size of set that handful is for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -55,11 +58,24 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """What a trial of an engine showed; `rate` in pictures per second, 0 where it must not be used."""
+    """What a trial of an engine showed.
+
+    Attributes:
+        name: of the engine.
+        opening: seconds that opening it took.
+        running: pictures per second once it is open; 0 where it was not timed.
+        parity: how far its features are from the network's.
+    """
 
     name: str
-    rate: float
+    opening: float
+    running: float
     parity: Parity
+
+    @property
+    def rate(self) -> float:
+        """Pictures per second of `TYPICAL` pictures, opening included; 0 where it was not timed."""
+        return TYPICAL / (self.opening + TYPICAL / self.running) if self.running else 0.0
 
 
 def choose_engine(
@@ -111,6 +127,7 @@ def lanes(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Opens threads in each of which PyTorch uses one core; the caller's own setting is left as it was."""
     import torch
 
+    keep_memory()
     before = torch.get_num_threads()
     pool = ThreadPoolExecutor(max(1, threads), initializer=torch.set_num_threads, initargs=(1,))
     try:
@@ -143,11 +160,14 @@ def _try(
     preprocessing = Preprocessing(spec.input_size, "crop", spec.interpolation, spec.mean, spec.std)
     taps = [spec.default_tap]
     parities: dict[str, Parity] = {}
+    openings: dict[str, float] = {}
     opened: list[tuple[Engine, Forward]] = []
     with progress.stage(f"Trying engines for {spec.title}", len(engines)) as advance:
         for engine in engines:
+            start = perf_counter()
             try:
                 forward = engine.open(network, taps, preprocessing, threads)
+                openings[engine.name] = perf_counter() - start
                 parity = compare(forward, network, taps, preprocessing, batch=engine.batch, precision=engine.precision)
             except Exception as error:  # whatever a foreign library raises, the others can still be used
                 parity = Parity(float("inf"), 0.0, f"it failed: {type(error).__name__}: {str(error)[:200]}")
@@ -160,7 +180,10 @@ def _try(
             for engine, forward in opened:
                 rate = pictures_per_second(forward, engine.batch, size=spec.input_size, threads=threads)
                 rates[engine.name] = max(rates[engine.name], rate)
-    return [_Tried(engine.name, round(rates[engine.name], 1), parities[engine.name]) for engine in engines]
+    return [
+        _Tried(engine.name, openings.get(engine.name, 0.0), rates[engine.name], parities[engine.name])
+        for engine in engines
+    ]
 
 
 def pictures_per_second(forward: Forward, batch: int, *, size: int, threads: int, seconds: float = SECONDS) -> float:
@@ -189,7 +212,7 @@ def _reason(wanted: str, winner: _Tried, tried: Sequence[_Tried]) -> str:
     if not rates:
         return f"the only one that runs here{faults}"
     rule = f"another than {tried[0].name} has to be {GAIN - 1:.0%} quicker"
-    return f"tried on this machine, pictures per second: {rates}; {rule}{faults}"
+    return f"tried on this machine, pictures per second of {TYPICAL:,}: {rates}; {rule}{faults}"
 
 
 def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, pool: str) -> Path:

@@ -14,7 +14,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from handful.backbones import Network, Tap, for_inference, keep_memory
+from handful.backbones import Network, Tap, for_inference
 from handful.core.records import FeatureArray, PixelArray
 from handful.features.engines.engine import Engine, Forward, Precision
 from handful.features.transforms import Preprocessing
@@ -85,7 +85,6 @@ def _opened(
     """Returns the forward pass; the first call of each picture size, made here, prepares the weights."""
     import torch
 
-    keep_memory()
     torch.set_num_threads(1 if compiles else threads)
     dtype = torch.float32 if precision == "fp32" else torch.bfloat16
     layout = torch.contiguous_format if device == "mps" else torch.channels_last

@@ -44,6 +44,7 @@ def openvino(precision: Precision) -> Engine:
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
+            "ENABLE_CPU_PINNING": False,  # threads that decode pictures share the cores
         }
         ready = library.Core().compile_model(model, "CPU", options)
         own = local()
@@ -51,7 +52,7 @@ def openvino(precision: Precision) -> Engine:
         def forward(batch: PixelArray) -> tuple[FeatureArray, ...]:
             if not hasattr(own, "request"):
                 own.request = ready.create_infer_request()
-            found = own.request.infer({0: batch})
+            found = own.request.infer({0: batch}, share_inputs=True)
             return tuple(np.array(found[index], dtype=np.float32) for index in range(len(taps)))
 
         return forward
