@@ -23,7 +23,7 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture(autouse=True)
 def no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves `auto` one engine, so that no test times any: which is quickest is for tests/features/test_engines.py."""
-    monkeypatch.setattr(choose, "ON_PROCESSOR", ("fused",))
+    monkeypatch.setattr(choose, "OTHERS", ())
 
 
 @pytest.fixture(autouse=True)

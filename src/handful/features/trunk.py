@@ -62,7 +62,8 @@ class FrozenTrunk:
     ) -> tuple[Forward, int]:
         """Returns the forward pass, to be called by so many threads, and the pictures that it takes at a time.
 
-        Some engines take seconds to open, so the last one stays open. A model can come from a machine with another engine: then PyTorch itself takes its place, and says so.
+        Some engines take seconds to open, so the last one stays open. A model can come from a machine with another
+        engine: then PyTorch itself takes its place, and says so.
         """
         purpose = (preprocessing.size, preprocessing.mean, preprocessing.std, tuple(taps), threads)
         if purpose in self.opened:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 MEMORY_FORMAT = 1
 
 ACCELERATORS = ("cuda", "mps")
-ON_PROCESSOR = ("fused", "openvino", "onnxruntime", "eager")
-"""What `auto` tries; the first that runs is the one to beat. `compile` is left out: opening it takes half a minute."""
+PYTORCH = ("fused", "eager")
+OTHERS = ("openvino", "onnxruntime")
+"""What `auto` tries on a processor: the first way of PyTorch that runs, and the other libraries that are installed.
+`compile` is left out: opening it takes half a minute."""
 
 GAIN = 1.15
 """How much quicker an engine has to be to take the place of the first; timings on a laptop vary by a tenth."""
@@ -145,12 +147,16 @@ def _candidates(wanted: str, precision: Precision) -> list[Engine]:
         if fault:
             raise ConfigError(f"engine is {wanted!r}, but {fault}. --engine auto takes what runs here.")
         return [engine]
-    for names in (ACCELERATORS, ON_PROCESSOR):
-        able = [find_engine(name, precision) for name in names if precision in ENGINES[name][1]]
-        running = [engine for engine in able if not engine.fault()]
-        if running:
-            return running
-    raise ConfigError(f"no engine has precision {precision} on this machine. Use --precision fp32.")
+    accelerators, pytorch, others = (
+        [
+            engine
+            for name in names
+            if precision in ENGINES[name][1]
+            if not (engine := find_engine(name, precision)).fault()
+        ]
+        for names in (ACCELERATORS, PYTORCH, OTHERS)
+    )
+    return accelerators or [*pytorch[:1], *others]
 
 
 def _try(
