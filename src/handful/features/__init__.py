@@ -1,6 +1,8 @@
 """Frozen activations of pictures, computed once."""
 
 from handful.features.engines import Engine, Precision, find_engine
+from handful.features.engines.choose import check_engine
+from handful.features.engines.parity import cosines
 from handful.features.extract import Show, extract, extract_at
 from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare
 from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_state, trunk_from_weights
@@ -16,6 +18,8 @@ __all__ = [
     "Preprocessing",
     "Show",
     "View",
+    "check_engine",
+    "cosines",
     "extract",
     "extract_at",
     "find_engine",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import cast
@@ -23,15 +23,15 @@ from handful.core.records import FeatureArray, FeatureSet, ImageTable, Picture, 
 from handful.features.engines import Forward
 from handful.features.engines.choose import lanes
 from handful.features.shelf import Shelf, Square
-from handful.features.transforms import Preprocessing, View, prepare
+from handful.features.transforms import Preprocessing, View, prepare_views
 from handful.features.trunk import FrozenTrunk
 from handful.images import pixels
 
 AHEAD = 2
 """Portions that are in work or waiting per thread: enough that none runs dry, and memory stays small."""
 
-Show = Callable[[PixelArray, Picture, str], PixelArray]
-"""Makes the square of a decoded picture in a view of a given name; called by several threads at once."""
+Show = Callable[[PixelArray, Picture, Sequence[str]], Iterable[PixelArray]]
+"""Makes the squares of a decoded picture in views of given names; called by several threads at once."""
 
 
 def extract(
@@ -108,7 +108,7 @@ def extract_at(
             pictures=pictures,
             size=preprocessing.size,
             views=views,
-            show=show or (lambda decoded, _, view: prepare(decoded, preprocessing, cast(View, view))),
+            show=show or (lambda decoded, _, names: prepare_views(decoded, preprocessing, cast(Sequence[View], names))),
             batch=batch,
         )
         with progress.stage(f"Features of {trunk.spec.title}", int(missing.sum())) as advance:
@@ -138,9 +138,12 @@ class _Work:
         n_batches = -(-len(squares) // self.batch)
         shown = np.zeros((n_batches * self.batch, self.size, self.size, 3), dtype=np.uint8)
         for row, own in groupby(enumerate(squares), key=lambda placed: placed[1][0]):
-            decoded = pixels(self.table, self.pictures[row], shortest=self.size)
-            for place, (_, view) in own:
-                shown[place] = self.show(decoded, self.pictures[row], self.views[view])
+            places, placed = zip(*own, strict=True)
+            picture = self.pictures[row]
+            decoded = pixels(self.table, picture, shortest=self.size)
+            names = [self.views[view] for _, view in placed]
+            for place, square in zip(places, self.show(decoded, picture, names), strict=True):
+                shown[place] = square
         batches = [self.forward(shown[start : start + self.batch]) for start in range(0, len(shown), self.batch)]
         return [np.concatenate(at_tap)[: len(squares)] for at_tap in zip(*batches, strict=True)]
 

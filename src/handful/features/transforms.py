@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -50,46 +51,59 @@ class Preprocessing:
 
 
 def prepare(pixels: PixelArray, preprocessing: Preprocessing, view: View = "plain") -> PixelArray:
-    """Returns one view of a picture as the network's square, not yet normalised.
+    """Returns one view of a picture as the network's square, not yet normalised; see `prepare_views`."""
+    (square,) = prepare_views(pixels, preprocessing, (view,))
+    return square
+
+
+def prepare_views(pixels: PixelArray, preprocessing: Preprocessing, views: Sequence[View]) -> Iterator[PixelArray]:
+    """Yields views of a picture as the network's squares, not yet normalised.
 
     Args:
         pixels: uint8 (H, W, 3).
         preprocessing: size, fit and interpolation.
-        view: which part of the picture, mirrored or not.
+        views: which part of the picture, mirrored or not; the mirror image of a square is not resized again.
 
-    Returns:
+    Yields:
         uint8 (size, size, 3).
     """
     picture = Image.fromarray(pixels)
+    upright: dict[View, PixelArray] = {}
+    for view in views:
+        part: View = "plain" if view == "mirror" else view
+        if part not in upright:
+            upright[part] = np.asarray(_square(picture, preprocessing, part))
+        yield upright[part][:, ::-1] if view == "mirror" else upright[part]
+
+
+def _square(picture: Image.Image, preprocessing: Preprocessing, view: View) -> Image.Image:
+    """Returns a part of a picture as a square."""
     size, resampling = preprocessing.size, RESAMPLING[preprocessing.interpolation]
     match preprocessing.fit:
         case "crop":
             side = min(picture.size) * preprocessing.share
             left, top = (picture.width - side) / 2, (picture.height - side) / 2
             box = _within((left, top, left + side, top + side), view)
-            square = picture.resize((size, size), resampling, box=box)
+            return picture.resize((size, size), resampling, box=box)
         case "squash":
             box = _within((0.0, 0.0, float(picture.width), float(picture.height)), view)
-            square = picture.resize((size, size), resampling, box=box)
+            return picture.resize((size, size), resampling, box=box)
         case "pad":
             scale = size / max(picture.size)
             inner = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
             colour = tuple(round(value) for value in preprocessing.mean)
             square = Image.new("RGB", (size, size), colour)
             square.paste(picture.resize(inner, resampling), ((size - inner[0]) // 2, (size - inner[1]) // 2))
-            if view not in ("plain", "mirror"):
-                box = _within((0.0, 0.0, float(size), float(size)), view)
-                square = square.resize((size, size), resampling, box=box)
+            if view == "plain":
+                return square
+            return square.resize((size, size), resampling, box=_within((0.0, 0.0, float(size), float(size)), view))
         case _:
             assert_never(preprocessing.fit)
-    if view == "mirror":
-        square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(square)
 
 
 def _within(box: tuple[float, float, float, float], view: View) -> tuple[float, float, float, float]:
     """Returns the part of a box that a view shows: the box itself, or one of its corners."""
-    if view in ("plain", "mirror"):
+    if view == "plain":
         return box
     left, top, right, bottom = box
     width, height = (right - left) * CORNER_SHARE, (bottom - top) * CORNER_SHARE

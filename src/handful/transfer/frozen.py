@@ -10,6 +10,7 @@ from handful.core.config import TrainConfig
 from handful.core.progress import Progress
 from handful.core.records import Picture, PixelArray, Resolved
 from handful.features import FrozenTrunk, Pool, Precision, Show, extract, trunk_from_weights
+from handful.transfer.gate import Gate
 
 if TYPE_CHECKING:
     from handful.finetune.activations import Activations
@@ -36,13 +37,14 @@ def frozen_trunk(
     )
 
 
-def engine_options(trunk: FrozenTrunk) -> dict[str, Resolved]:
-    """Returns the options about what runs the network, resolved."""
-    reasons = {"fp32": "what is reported is what is exported", "bf16": "chosen by the user"}
-    return {
-        "engine": Resolved(trunk.engine.name, trunk.engine_reason),
-        "precision": Resolved(trunk.engine.precision, reasons[trunk.engine.precision]),
-    }
+def engine_options(trunk: FrozenTrunk, gate: Gate | None = None) -> dict[str, Resolved]:
+    """Returns the options about what runs the network, resolved; a lower precision went through a gate."""
+    precision = trunk.engine.precision
+    if gate is None:
+        why = "what is reported is what is exported"
+    else:
+        why = f"chosen by the user; {gate}" if gate.passes else f"a lower one was asked for, but {gate}"
+    return {"engine": Resolved(trunk.engine.name, trunk.engine_reason), "precision": Resolved(precision, why)}
 
 
 def frozen_activations(trunk: FrozenTrunk, shown: Shown, *, n_views: int, progress: Progress) -> Activations:
@@ -61,8 +63,8 @@ def frozen_activations(trunk: FrozenTrunk, shown: Shown, *, n_views: int, progre
     if shown.augmentation != "none":
         numbers = {f"{shown.name} {shown.seed}/{number}": number for number in range(n_views)}
 
-        def show(decoded: PixelArray, picture: Picture, view: str) -> PixelArray:
-            return shown.square(decoded, picture, numbers[view])
+        def show(decoded: PixelArray, picture: Picture, names: Sequence[str]) -> list[PixelArray]:
+            return [shown.square(decoded, picture, numbers[name]) for name in names]
 
         views = tuple(numbers)
     values = extract(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from handful.features import FrozenTrunk, Preprocessing, extract
 from handful.heads import fit_head, pool_views
 from handful.split import units
 from handful.transfer.frozen import engine_options, frozen_trunk
+from handful.transfer.gate import Gate, examine_precision
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import choose_backbones, plan_features
 
@@ -85,7 +86,7 @@ def train_probe(
         progress: told about the work.
     """
     probe = _Probe(table, split, config, threads, progress)
-    fitted = [probe.fit(frozen_trunk(backbone, config, threads=threads, progress=progress)) for backbone in backbones]
+    fitted = [probe.fit(backbone) for backbone in backbones]
     options = {"backbone": choose_backbones(config.features)[1]}
     options |= _joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
     heads = tuple(head for _, head, _ in fitted)
@@ -117,8 +118,9 @@ class _Probe:
     threads: int
     progress: Progress
 
-    def fit(self, trunk: FrozenTrunk) -> tuple[Member, FittedHead, dict[str, Resolved]]:
+    def fit(self, backbone: tuple[BackboneSpec, LocatedWeights]) -> tuple[Member, FittedHead, dict[str, Resolved]]:
         """Returns one member, how its head was chosen, and its options."""
+        trunk = self.trunk(backbone, self.config)
         plan = plan_features(
             self.config.features,
             trunk.spec,
@@ -133,6 +135,7 @@ class _Probe:
                 progress=self.progress,
             ),
         )
+        trunk, gate = self.gated(trunk, backbone, plan.preprocessing)
         train = [self.table.pictures[index] for index in self.split.train]
         features = extract(
             trunk,
@@ -156,8 +159,31 @@ class _Probe:
         )
         if n_rows > 1:
             head = pool_views(head, self.table.labels[self.split.train], n_views=n_rows)
-        options = {**plan.options, **engine_options(trunk), "head": kind}
+        options = {**plan.options, **engine_options(trunk, gate), "head": kind}
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
+
+    def trunk(self, backbone: tuple[BackboneSpec, LocatedWeights], config: TrainConfig) -> FrozenTrunk:
+        """Returns a network as some options have it."""
+        return frozen_trunk(backbone, config, threads=self.threads, progress=self.progress)
+
+    def gated(
+        self, trunk: FrozenTrunk, backbone: tuple[BackboneSpec, LocatedWeights], preprocessing: Preprocessing
+    ) -> tuple[FrozenTrunk, Gate | None]:
+        """Returns the network in the precision that was asked for where it costs no accuracy, and what it costs."""
+        if trunk.engine.precision == "fp32":
+            return trunk, None
+        features = replace(self.config.features, engine="auto", precision="fp32")
+        full = self.trunk(backbone, replace(self.config, features=features))
+        gate = examine_precision(
+            (trunk, full),
+            self.table,
+            self.split.train,
+            preprocessing,
+            seed=self.config.run.seed,
+            threads=self.threads,
+            progress=self.progress,
+        )
+        return (trunk if gate.passes else full), gate
 
 
 def probe_loss(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import cast
 
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.advice import Decision, TransferPlan
@@ -11,6 +12,7 @@ from handful.core.config import HEADS, FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Resolved, Split
+from handful.features import Precision, check_engine
 from handful.finetune import check_extras
 from handful.transfer.bench import Candidate
 from handful.transfer.choose import decide
@@ -54,6 +56,13 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
         MissingExtraError: an option needs a library that is not installed.
     """
     check_extras(config.finetune)
+    features = config.features
+    check_engine(features.engine, cast(Precision, features.precision))
+    if features.precision != "fp32" and (config.transfer.strategy == "auto" or trains_layers(config)):
+        raise ConfigError(
+            f"precision is {features.precision!r}, which is for the fixed network of a head that is solved for; "
+            "training layers chooses its own. Leave it out, or take --strategy features."
+        )
     if len(backbones) > 1 and (config.transfer.strategy == "auto" or trains_layers(config)):
         raise ConfigError(
             f"backbone is {config.features.backbone!r}, strategy is {config.transfer.strategy!r} and head is "

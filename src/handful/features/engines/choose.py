@@ -124,6 +124,12 @@ def choose_engine(
     return Chosen(find_engine(winner.name, precision), reason)
 
 
+def check_engine(wanted: str, precision: Precision) -> None:
+    """Raises ConfigError where an engine that was asked for does not exist or cannot run here."""
+    if wanted != "auto":
+        _candidates(wanted, precision)
+
+
 @contextmanager
 def lanes(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Opens threads in each of which PyTorch uses one core; the caller's own setting is left as it was."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from threading import local
@@ -38,7 +39,9 @@ def openvino(precision: Precision) -> Engine:
 
         library = silent_import()
         example = torch.zeros((BATCH, preprocessing.size, preprocessing.size, 3), dtype=torch.uint8)
-        model = library.convert_model(whole_network(network, taps, preprocessing), example_input=example)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of PyTorch's tracer, about sizes that are fixed here, and of its own age
+            model = library.convert_model(whole_network(network, taps, preprocessing), example_input=example)
         model.reshape(list(example.shape))
         options = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],

@@ -1,0 +1,216 @@
+"""Engines: that they compute the network, that a wrong one is found out, and how one is chosen."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from handful.backbones import locate
+from handful.core.errors import ConfigError
+from handful.core.files import cache_folder
+from handful.core.progress import Silent
+from handful.features import FrozenTrunk, Preprocessing, trunk_from_weights
+from handful.features.engines import ENGINES, choose, find_engine, parity
+from handful.testing.backbone import toy_network
+
+RUNNABLE = [
+    (name, precision)
+    for name, (_, precisions) in ENGINES.items()
+    for precision in precisions
+    if name not in ("cuda", "mps", "compile")
+]
+
+
+def shown(spec, **changes):
+    return replace(Preprocessing(spec.input_size, "crop", "bilinear", spec.mean, spec.std), **changes)
+
+
+def opened(name, precision="fp32", *, taps=None, preprocessing=None):
+    network = toy_network()
+    taps = taps or [network.spec.default_tap]
+    engine = find_engine(name, precision)
+    if engine.fault():
+        pytest.skip(engine.fault())
+    return engine.open(network, taps, preprocessing or shown(network.spec), 2), network, taps, engine
+
+
+@pytest.mark.parametrize(("name", "precision"), RUNNABLE)
+def test_every_engine_computes_the_network_at_several_taps(name, precision):
+    network = toy_network()
+    forward, network, taps, engine = opened(name, precision, taps=network.spec.taps)
+    found = parity.compare(forward, network, taps, shown(network.spec), batch=engine.batch, precision=precision)
+    assert not found.fault
+    assert found.difference < (1e-5 if precision == "fp32" else 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name, precision in RUNNABLE if precision == "fp32"])
+@pytest.mark.parametrize("wrong", [{"mean": (126.0, 127.0, 127.0)}, {"std": (128.0, 128.0, 127.0)}])
+def test_a_wrong_mean_or_deviation_is_found_out(name, wrong):
+    spec = toy_network().spec
+    forward, network, taps, engine = opened(name, preprocessing=shown(spec, **wrong))
+    found = parity.compare(forward, network, taps, shown(spec), batch=engine.batch, precision="fp32")
+    assert "differ from the network's" in found.fault
+
+
+def test_low_precision_of_another_network_is_found_out():
+    forward, network, taps, engine = opened("eager", "bf16")
+    other = toy_network(seed=1)
+    found = parity.compare(forward, other, taps, shown(network.spec), batch=engine.batch, precision="bf16")
+    assert "mean cosine" in found.fault
+
+
+def test_features_that_are_no_numbers_are_found_out():
+    network = toy_network()
+    taps = [network.spec.default_tap]
+    nothing = np.full((4, 16), np.nan, dtype=np.float32)
+    found = parity.compare(lambda _: (nothing,), network, taps, shown(network.spec), batch=4, precision="fp32")
+    assert found.fault
+
+
+@pytest.mark.parametrize("name", [name for name, precision in RUNNABLE if precision == "fp32"])
+def test_a_row_depends_neither_on_its_place_nor_on_its_neighbours(name):
+    forward, network, _, engine = opened(name)
+    pictures = parity.drawn_pictures(engine.batch, network.spec.input_size)
+    (rows,), (turned,) = forward(pictures), forward(pictures[::-1].copy())
+    np.testing.assert_array_equal(rows, turned[::-1])
+    alone = np.zeros_like(pictures)
+    alone[0] = pictures[2]
+    np.testing.assert_array_equal(forward(alone)[0][0], rows[2])
+
+
+def chosen(toy, wanted="auto", **options):
+    return trunk_from_weights(toy, locate(toy), threads=1, progress=Silent(), engine=wanted, **options)
+
+
+def memories():
+    return sorted(cache_folder("engines").glob("*.json"))
+
+
+def fake(monkeypatch, name, *, opening=0.0, rate=100.0, broken=""):
+    """Puts an engine in the place of another: as quick as is said, and perhaps wrong."""
+    make, precisions = ENGINES[name]
+    monkeypatch.setitem(ENGINES, name, (lambda precision: replace(make("fp32"), fault=lambda: ""), precisions))
+    return {"name": name, "opening": opening, "running": rate, "parity": parity.Parity(0.0, 1.0, broken)}
+
+
+@pytest.fixture
+def trials(monkeypatch):
+    """Lets `auto` choose between fused and openvino, whose trials are made up."""
+    monkeypatch.setattr(choose, "OTHERS", ("openvino",))
+    made = []
+
+    def with_results(*results):
+        engines = [fake(monkeypatch, "fused", **results[0]), fake(monkeypatch, "openvino", **results[1])]
+
+        def tried(*_, **__):
+            made.append(1)
+            return [choose._Tried(**engine) for engine in engines]
+
+        monkeypatch.setattr(choose, "_try", tried)
+        return made
+
+    return with_results
+
+
+def test_another_library_has_to_be_clearly_quicker(toy, trials, own_caches):
+    trials({"rate": 100.0}, {"rate": 110.0})
+    assert chosen(toy).engine.name == "fused"
+
+
+def test_a_clearly_quicker_one_takes_the_place(toy, trials):
+    trials({"rate": 100.0}, {"rate": 130.0})
+    trunk = chosen(toy)
+    assert trunk.engine.name == "openvino"
+    assert "openvino 130" in trunk.engine_reason
+
+
+def test_the_time_to_open_an_engine_counts(toy, trials):
+    trials({"rate": 100.0}, {"rate": 130.0, "opening": 3.0})
+    assert chosen(toy).engine.name == "fused"
+
+
+def test_a_quick_engine_that_computes_something_else_is_not_used(toy, trials):
+    trials({"rate": 100.0}, {"rate": 500.0, "broken": "its features differ"})
+    trunk = chosen(toy)
+    assert trunk.engine.name == "fused"
+    assert "not openvino: its features differ" in trunk.engine_reason
+
+
+def test_where_no_engine_computes_the_network_nothing_runs(toy, trials):
+    trials({"broken": "wrong"}, {"broken": "wrong too"})
+    with pytest.raises(ConfigError, match="no engine computes Toy on this machine"):
+        chosen(toy)
+
+
+def test_a_choice_is_made_once_and_kept(toy, trials):
+    made = trials({"rate": 100.0}, {"rate": 130.0})
+    assert [chosen(toy).engine.name for _ in range(3)] == ["openvino"] * 3
+    assert made == [1]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"engine": "gpu", "reason": ""}', "[1]"])
+def test_a_memory_that_cannot_be_understood_is_made_anew(toy, trials, content):
+    made = trials({"rate": 100.0}, {"rate": 130.0})
+    chosen(toy)
+    memories()[0].write_text(content)
+    assert chosen(toy).engine.name == "openvino"
+    assert len(made) == 2
+
+
+def test_a_real_trial_times_and_compares(toy, monkeypatch):
+    monkeypatch.setattr(choose, "SECONDS", 0.01)
+    monkeypatch.setattr(choose, "OTHERS", ("onnxruntime",))
+    trunk = chosen(toy)
+    (memory,) = memories()
+    tried = json.loads(memory.read_text())["tried"]
+    assert trunk.engine.name in [one["name"] for one in tried]
+    assert all(one["parity"]["difference"] < 1e-5 for one in tried if not one["parity"]["fault"])
+
+
+def test_an_engine_that_is_not_installed_says_how_to_get_it(toy, monkeypatch):
+    monkeypatch.setattr("handful.features.engines.intel.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'handful\[openvino\]'"):
+        chosen(toy, "openvino")
+
+
+def test_a_precision_that_an_engine_does_not_have_names_those_that_do(toy):
+    with pytest.raises(ConfigError, match="With bf16: fused, eager, openvino"):
+        chosen(toy, "onnxruntime", precision="bf16")
+
+
+def test_a_model_from_a_machine_with_another_engine_runs_and_says_so(toy):
+    class Listener(Silent):
+        said = ""
+
+        def say(self, message):
+            Listener.said += message
+
+    trunk = chosen(toy)
+    elsewhere = replace(trunk.engine, name="cuda", fault=lambda: "PyTorch finds no cuda device here")
+    moved = FrozenTrunk(trunk.spec, trunk.tap, trunk.weights_sha256, trunk.network, trunk.state, elsewhere)
+    forward, batch = moved.open(shown(toy), taps=[toy.default_tap], threads=1, progress=Listener())
+    pictures = parity.drawn_pictures(batch, toy.input_size)
+    (expected,) = parity.reference_features(trunk.network(), [toy.default_tap], shown(toy), pictures)
+    np.testing.assert_allclose(forward(pictures)[0], expected, atol=1e-5)
+    assert "engine eager runs it instead" in Listener.said
+
+
+def test_openvino_starts_no_process_and_reports_nothing():
+    pytest.importorskip("openvino_telemetry")
+    code = """
+import subprocess, sys
+started = []
+sys.addaudithook(lambda event, args: started.append(event) if event in ("subprocess.Popen", "os.posix_spawn", "os.fork",
+    "socket.connect", "socket.getaddrinfo") else None)
+from handful.features.engines.intel import silent_import
+silent_import().Core()
+assert sys.modules["openvino_telemetry"] is None
+sys.exit(f"it did: {started}" if started else 0)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
