@@ -180,6 +180,23 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """A picture whose label is likelier to be wrong than others'.
+
+    Attributes:
+        index: of the picture, in `ImageTable.pictures`.
+        suggested: index of the class that speaks most against its label.
+        probability: of that class, by a model that did not see the picture; in [0, 1].
+        of_label: the same for the class of its label.
+    """
+
+    index: int
+    suggested: int
+    probability: float
+    of_label: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """What may be relied on, and what would help.
 
@@ -189,6 +206,7 @@ class Trust:
         growth: what more pictures would bring, where that was found out.
         test_distances: float64 (N_test,), how far each test picture is from the training pictures, where that is known.
         left_out: what was not found out, and why, in whole sentences.
+        suspects: held-out pictures whose labels are doubtful, the likeliest to be wrong first.
     """
 
     rules: Rules
@@ -196,3 +214,4 @@ class Trust:
     growth: Growth | None = None
     test_distances: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
+    suspects: tuple[Suspect, ...] = ()

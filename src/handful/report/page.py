@@ -27,6 +27,7 @@ from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
 from handful.report.summary import held_out_noun
+from handful.report.suspects import suspicions
 from handful.report.text import counted, percent, percent_range, printable, seconds
 from handful.report.thumbnails import thumbnail
 
@@ -146,6 +147,7 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "learnings": learnings(run),
         "leaked": leaked_pairs(run),
         "reliance": reliance(run),
+        "suspicions": suspicions(run, folder=folder),
         "shares": SHARES,
         "counts": _counts(run),
         "skipped": run.table.skipped[:N_SKIPPED],

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from handful.core.records import Evaluation, Prediction, Run
+from handful.core.spreadsheet import MARK, protect
 from handful.report.learning import trainings
 from handful.report.numbers import ReliabilityPoint, SearchCurve, answers
 from handful.report.reliance import reliance
+from handful.report.suspects import doubts
 from handful.report.text import encodable
 
 Cell = str | int | float
-
-RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""First characters that make a spreadsheet take a cell for a formula (OWASP, CSV injection)."""
-
-MARK = "'"
 
 
 def skipped_csv(run: Run) -> str:
@@ -59,6 +56,18 @@ def answers_csv(predictions: Iterable[Prediction], classes: Sequence[str]) -> st
         for each in predictions
     )
     return csv_text(header, rows)
+
+
+def suspects_csv(run: Run) -> str:
+    """Returns the training pictures whose labels are doubtful: path, label, suggested, probability, rank.
+
+    Fed back with `--labels` it changes nothing until cells of `label` are corrected, or emptied.
+    """
+    rows = (
+        (each.picture.path, each.label, each.suggested, each.probability, rank)
+        for rank, each in enumerate(doubts(run), start=1)
+    )
+    return csv_text(("path", "label", "suggested", "probability", "rank"), rows)
 
 
 def confusion_csv(figures: Evaluation) -> str:
@@ -159,8 +168,7 @@ def protected(text: str) -> str:
         >>> protected("=1+1"), protected("'s"), protected("cat/1.jpg")
         ("'=1+1", "''s", 'cat/1.jpg')
     """
-    text = encodable(text)
-    return MARK + text if text.startswith((*RUNS_IN_A_SPREADSHEET, MARK)) else text
+    return protect(encodable(text))
 
 
 def plain(cell: str) -> str:

@@ -11,9 +11,17 @@ from handful.core.errors import ConfigError
 from handful.core.machine import limit_threads
 from handful.core.notation import nearest, read_miss
 from handful.core.progress import Progress
-from handful.core.records import FeatureArray, ImageTable, Split
-from handful.core.trust import Rules, Trust
-from handful.evaluate import choose_answering, choose_sets, choose_threshold, forecast, get_familiar, risk_curve
+from handful.core.records import FeatureArray, FloatArray, ImageTable, IntArray, Split
+from handful.core.trust import Rules, Suspect, Trust
+from handful.evaluate import (
+    choose_answering,
+    choose_sets,
+    choose_threshold,
+    doubt_labels,
+    forecast,
+    get_familiar,
+    risk_curve,
+)
 from handful.features import extract
 from handful.split import units
 from handful.transfer.growth import refit, why_not
@@ -67,7 +75,7 @@ def find_trust(
     rules = Rules(
         choose_answering(proba, labels, risk=config.risk), choose_sets(proba, labels, coverage=config.coverage)
     )
-    risks = risk_curve(proba, labels)
+    found = Trust(rules, risk_curve(proba, labels), suspects=_suspects(trained.held_out, proba, labels))
     left_out: tuple[str, ...] = ()
     if config.miss:
         name, limit = read_miss(config.miss)
@@ -77,15 +85,15 @@ def find_trust(
         else:
             left_out = (f"How not to miss '{name}' is not known: no held-out picture is of that class.",)
     if trained.training:
-        return Trust(rules, risks, left_out=(*left_out, LAYERS_WERE_TRAINED))
-    found = [_features(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
+        return replace(found, rules=rules, left_out=(*left_out, LAYERS_WERE_TRAINED))
+    seen = [_features(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
     own = units([table.pictures[index] for index in split.train])
-    rules = replace(rules, familiar=get_familiar(found[0], own, seed=seed))
+    rules = replace(rules, familiar=get_familiar(seen[0], own, seed=seed))
     if reason := why_not(labels, len(table.classes)):
-        return Trust(rules, risks, left_out=(*left_out, reason))
+        return replace(found, rules=rules, left_out=(*left_out, reason))
     with limit_threads(1):  # the systems are small: on a busy machine threads wait for each other longer than they work
         sizes, wrong = refit(
-            _side_by_side(found), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
+            _side_by_side(seen), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
         )
     growth = forecast(
         sizes,
@@ -96,7 +104,21 @@ def find_trust(
         n_test=len(split.test),
         seed=seed,
     )
-    return Trust(rules, risks, growth, left_out=left_out)
+    return replace(found, rules=rules, growth=growth, left_out=left_out)
+
+
+def _suspects(rows: IntArray, proba: FloatArray, labels: IntArray) -> tuple[Suspect, ...]:
+    """Returns the pictures whose labels are doubtful; `rows` are their places in the table."""
+    doubts = doubt_labels(proba, labels)
+    return tuple(
+        Suspect(
+            index=int(rows[row]),
+            suggested=int(doubts.suggested[row]),
+            probability=float(proba[row, doubts.suggested[row]]),
+            of_label=float(proba[row, labels[row]]),
+        )
+        for row in doubts.order[: doubts.n_flagged]
+    )
 
 
 def _features(member: Member, table: ImageTable, split: Split, *, threads: int, progress: Progress) -> FeatureArray:
