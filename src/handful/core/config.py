@@ -261,6 +261,10 @@ class TrustConfig:
         "one?",
         check=lambda text: _read_only(read_miss(text) if text else None),
     )
+    folds: int | None = option(
+        None, "Cross-validate on the training pictures too, in so many parts; the test part stays out.", low=2, high=100
+    )
+    repeats: int = option(1, "Times that the parts of a cross-validation are drawn.", low=1, high=100)
 
 
 @dataclass(frozen=True)
@@ -336,7 +340,9 @@ ROOMS: dict[str, type[Any]] = {
 }
 
 
-NOT_STUDIED = frozenset({"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss"})
+NOT_STUDIED = frozenset(
+    {"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss", "folds", "repeats"}
+)
 """Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
 by validation or by the clock, and has no use for rules about answers. A study's own `--time` is another."""
 

@@ -8,6 +8,7 @@ from handful.evaluate.intervals import upper_bounds, wilson_interval
 from handful.evaluate.metrics import evaluate
 from handful.evaluate.operating import OperatingCurve, choose_threshold, operating_curve
 from handful.evaluate.reject import answers_needed, are_unsure, choose_answering, risk_curve
+from handful.evaluate.resampled import corrected_interval
 from handful.evaluate.suspects import Doubts, doubt_labels
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "choose_answering",
     "choose_sets",
     "choose_threshold",
+    "corrected_interval",
     "distances",
     "doubt_labels",
     "evaluate",

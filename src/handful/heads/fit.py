@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache as once
 from typing import Literal
@@ -18,6 +18,9 @@ from handful.heads.probability import choose_temperature, softmax
 from handful.heads.ridge import fit_ridge
 from handful.heads.spectrum import decompose
 from handful.heads.stacked import stacked_scores
+
+KINDS = ("ridge", "logistic", "linear", "kernel", "average")
+"""Of output layers that are solved for, in the order in which "auto" tries them."""
 
 LOGISTIC_LIMIT = 2e8
 """Rows times features times classes up to which `auto` fits a logistic head too (about 20 s on two cores)."""
@@ -48,6 +51,46 @@ def fit_head(
         seed: decides the folds.
         progress: told about every head that "auto" tries.
     """
+    too_large = {
+        *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
+        *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
+    }
+    names = [kind] if kind != "auto" else [name for name in KINDS if name not in too_large]
+    tried = fit_heads(features, labels, kinds=names, n_classes=n_classes, units=units, seed=seed, progress=progress)
+    if kind != "auto":
+        return tried[0], Resolved(kind, "chosen by the user")
+    chosen, *others = sorted(tried, key=lambda head: head.held_out_loss)
+    losses = ", ".join(f"{head.held_out_loss:.4f} for {head.kind}" for head in others)
+    reason = f"held-out log loss (smoothed) {chosen.held_out_loss:.4f} on the training part" + (
+        f", against {losses}" if losses else ""
+    )
+    if too_large:
+        reason += f"; the set is too large to try {', '.join(sorted(too_large))} as well"
+    rivals = tuple((head.kind, head.held_out_loss) for head in others)
+    return replace(chosen, rivals=rivals), Resolved(chosen.kind, reason)
+
+
+def fit_heads(
+    features: FeatureArray,
+    labels: IntArray,
+    *,
+    kinds: Sequence[str],
+    n_classes: int,
+    units: IntArray,
+    seed: int,
+    progress: Progress | None = None,
+) -> list[FittedHead]:
+    """Returns heads of the wanted kinds, in their order, which share all that they can.
+
+    Args:
+        features: float32 (N, D), one row per training example.
+        labels: int64 (N,), in 0..C-1.
+        kinds: some of `KINDS`.
+        n_classes: C.
+        units: int64 (N,): rows with equal numbers are held out together.
+        seed: decides the folds.
+        progress: told about every head, where there are several.
+    """
     if len(np.unique(units)) < 2:
         raise DataError(
             f"all {len(labels)} training examples are identical or of one group, so none can be held out from the "
@@ -61,26 +104,13 @@ def fit_head(
         "kernel": once(lambda: fit_kernel(features, labels, n_classes=n_classes, units=units)),
         "average": once(lambda: average_heads(makers["linear"](), makers["kernel"](), labels, kind="average")),
     }
-    if kind != "auto":
-        return makers[kind](), Resolved(kind, "chosen by the user")
-    too_large = {
-        *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
-        *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
-    }
-    names = [name for name in makers if name not in too_large]
-    tried = []
-    with (progress or Silent()).stage("Output layers tried", len(names)) as advance:
-        for name in names:
-            tried.append(makers[name]())
+    watch = progress if progress is not None and len(kinds) > 1 else Silent()
+    fitted = []
+    with watch.stage("Output layers tried", len(kinds)) as advance:
+        for kind in kinds:
+            fitted.append(makers[kind]())
             advance(1)
-    chosen, *others = sorted(tried, key=lambda head: head.held_out_loss)
-    losses = ", ".join(f"{head.held_out_loss:.4f} for {head.kind}" for head in others)
-    reason = f"held-out log loss (smoothed) {chosen.held_out_loss:.4f} on the training part" + (
-        f", against {losses}" if losses else ""
-    )
-    if too_large:
-        reason += f"; the set is too large to try {', '.join(sorted(too_large))} as well"
-    return chosen, Resolved(chosen.kind, reason)
+    return fitted
 
 
 def average_heads(

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from handful.core.records import Evaluation, Run
 from handful.report.choice import choice
+from handful.report.folds import folds
 from handful.report.leaks import leaked_pairs
 from handful.report.learning import Axis, Curve, learnings
 from handful.report.numbers import (
@@ -147,6 +148,7 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "learnings": learnings(run),
         "leaked": leaked_pairs(run),
         "reliance": reliance(run),
+        "folds": folds(run),
         "suspicions": suspicions(run, folder=folder),
         "shares": SHARES,
         "counts": _counts(run),

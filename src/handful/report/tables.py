@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from handful.core.records import Evaluation, Prediction, Run
 from handful.core.spreadsheet import MARK, protect
+from handful.core.trust import CrossValidation
 from handful.report.learning import trainings
 from handful.report.numbers import ReliabilityPoint, SearchCurve, answers
 from handful.report.reliance import reliance
@@ -129,6 +130,8 @@ def reliance_tables(run: Run) -> dict[str, str]:
     tables: dict[str, str] = {}
     if known is None:
         return tables
+    if known.trust.cross:
+        tables["folds.csv"] = folds_csv(known.trust.cross)
     if known.risk_chart:
         curves = {"held out": known.risk_chart.held_out, "test": known.risk_chart.test}
         risks = (
@@ -151,6 +154,23 @@ def reliance_tables(run: Run) -> dict[str, str]:
         rows += [("forecast", each.n_images, each.accuracy, *each.interval) for each in growth.forecasts]
         tables["growth.csv"] = csv_text(("what", "n_images", "accuracy", "low", "high"), rows)
     return tables
+
+
+def folds_csv(cross: CrossValidation) -> str:
+    """Returns every fold: repeat, fold, n_train, n_test, accuracy, heads, gain over the runner-up (or nothing)."""
+    rows = (
+        (
+            each.repeat + 1,
+            place % cross.n_folds + 1,
+            each.n_train,
+            each.n_test,
+            each.accuracy,
+            "+".join(each.heads),
+            "" if each.gain is None else each.gain,
+        )
+        for place, each in enumerate(cross.folds)
+    )
+    return csv_text(("repeat", "fold", "n_train", "n_test", "accuracy", "heads", "gain"), rows)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

@@ -13,7 +13,17 @@ import numpy as np
 from handful.backbones import BackboneSpec, LocatedWeights, locate, random_weights
 from handful.core.config import TrainConfig
 from handful.core.progress import Progress
-from handful.core.records import FittedHead, FloatArray, ImageTable, IntArray, Picture, Resolved, Split, WeightsUsed
+from handful.core.records import (
+    FeatureArray,
+    FittedHead,
+    FloatArray,
+    ImageTable,
+    IntArray,
+    Picture,
+    Resolved,
+    Split,
+    WeightsUsed,
+)
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Pool, Preprocessing, extract, trunk_from_weights
 from handful.heads import fit_head, pool_views
@@ -144,8 +154,7 @@ class _Probe:
             threads=self.threads,
             progress=self.progress,
         ).values
-        n_rows = features.shape[1] if self.config.features.view_use == "rows" else 1
-        rows = features.reshape(len(train) * n_rows, -1) if n_rows > 1 else features.mean(axis=1)
+        rows, n_rows = as_rows(features, view_use=self.config.features.view_use)
         head, kind = fit_head(
             rows,
             np.repeat(self.table.labels[self.split.train], n_rows),
@@ -158,6 +167,20 @@ class _Probe:
         if n_rows > 1:
             head = pool_views(head, self.table.labels[self.split.train], n_views=n_rows)
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, {**plan.options, "head": kind}
+
+
+def as_rows(features: FeatureArray, *, view_use: str) -> tuple[FeatureArray, int]:
+    """Returns what an output layer learns from, and how many rows each picture has in it.
+
+    Args:
+        features: float32 (N, V, D).
+        view_use: "rows" for every view as a row, float32 (N V, D), or "average", float32 (N, D).
+    """
+    n_images, n_views, _ = features.shape
+    if view_use == "rows" and n_views > 1:
+        return features.reshape(n_images * n_views, -1), n_views
+    mean: FeatureArray = features.mean(axis=1)
+    return mean, 1
 
 
 def probe_loss(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from handful.core.config import TrustConfig
+from handful.core.config import TrainConfig, TrustConfig
 from handful.core.errors import ConfigError
 from handful.core.machine import limit_threads
 from handful.core.notation import nearest, read_miss
@@ -24,6 +24,7 @@ from handful.evaluate import (
 )
 from handful.features import extract
 from handful.split import units
+from handful.transfer.cross import cross_validate
 from handful.transfer.growth import refit, why_not
 from handful.transfer.model import Member
 from handful.transfer.probe import Trained
@@ -52,9 +53,8 @@ def find_trust(
     trained: Trained,
     table: ImageTable,
     split: Split,
-    config: TrustConfig,
+    config: TrainConfig,
     *,
-    seed: int,
     threads: int,
     progress: Progress,
 ) -> Trust:
@@ -66,19 +66,17 @@ def find_trust(
         trained: the classifier.
         table: the data set.
         split: its parts.
-        config: what was asked for.
-        seed: of subsets and bootstrap.
+        config: the options; what was asked for is in its room `trust`.
         threads: resolved.
         progress: told about the work.
     """
     labels, proba = table.labels[trained.held_out], trained.held_out_proba
-    rules = Rules(
-        choose_answering(proba, labels, risk=config.risk), choose_sets(proba, labels, coverage=config.coverage)
-    )
+    asked, seed = config.trust, config.run.seed
+    rules = Rules(choose_answering(proba, labels, risk=asked.risk), choose_sets(proba, labels, coverage=asked.coverage))
     found = Trust(rules, risk_curve(proba, labels), suspects=_suspects(trained.held_out, proba, labels))
     left_out: tuple[str, ...] = ()
-    if config.miss:
-        name, limit = read_miss(config.miss)
+    if asked.miss:
+        name, limit = read_miss(asked.miss)
         label = table.classes.index(name)
         if label in labels:
             rules = replace(rules, miss=choose_threshold(proba, labels, label=label, limit=limit))
@@ -86,7 +84,10 @@ def find_trust(
             left_out = (f"How not to miss '{name}' is not known: no held-out picture is of that class.",)
     if trained.training:
         return replace(found, rules=rules, left_out=(*left_out, LAYERS_WERE_TRAINED))
-    seen = [_features(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
+    views = [_views(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
+    if asked.folds is not None:
+        found = replace(found, cross=cross_validate(trained, views, table, split, config, progress=progress))
+    seen: list[FeatureArray] = [values.mean(axis=1) for values in views]
     own = units([table.pictures[index] for index in split.train])
     rules = replace(rules, familiar=get_familiar(seen[0], own, seed=seed))
     if reason := why_not(labels, len(table.classes)):
@@ -121,9 +122,9 @@ def _suspects(rows: IntArray, proba: FloatArray, labels: IntArray) -> tuple[Susp
     )
 
 
-def _features(member: Member, table: ImageTable, split: Split, *, threads: int, progress: Progress) -> FeatureArray:
-    """Returns float32 (N, D): the training pictures' features, which the cache has, the mean of their views."""
-    values = extract(
+def _views(member: Member, table: ImageTable, split: Split, *, threads: int, progress: Progress) -> FeatureArray:
+    """Returns float32 (N, V, D): the training pictures' features, which the cache has."""
+    return extract(
         member.trunk,
         table,
         [table.pictures[index] for index in split.train],
@@ -132,8 +133,6 @@ def _features(member: Member, table: ImageTable, split: Split, *, threads: int, 
         threads=threads,
         progress=progress,
     ).values
-    mean: FeatureArray = values.mean(axis=1)
-    return mean
 
 
 def _side_by_side(found: list[FeatureArray]) -> FeatureArray:
