@@ -18,6 +18,7 @@ from handful.core.notation import nearest, read_duration, read_factors, read_mis
 T = TypeVar("T")
 
 HEADS = ("auto", "ridge", "logistic", "linear", "kernel", "average")
+CLASS_WEIGHTS = ("none", "balanced")
 VIEWS = ("auto", "plain", "mirror", "crops")
 VIEW_USES = ("average", "rows")
 FITS = ("auto", "crop", "squash", "pad")
@@ -149,6 +150,11 @@ class HeadConfig:
         "lowest held-out log loss); or new layers from bottom to top, such as 75-C or 500d0.5-75-C (d: dropout, "
         "C: the number of classes).",
         check=check_head,
+    )
+    class_weights: str = option(
+        "none",
+        "With balanced every class counts alike however many pictures it has; for output layers that are solved for.",
+        choices=CLASS_WEIGHTS,
     )
 
 

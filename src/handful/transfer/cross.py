@@ -16,7 +16,7 @@ from handful.core.trust import Comparison, CrossValidation, Fold
 from handful.evaluate import corrected_interval
 from handful.heads import fit_heads, pool_views, predict_proba
 from handful.split import folds, units
-from handful.transfer.probe import Trained, as_rows
+from handful.transfer.probe import Trained, as_rows, weights_of
 
 
 def check_folds(config: TrustConfig, table: ImageTable, split: Split) -> None:
@@ -148,16 +148,19 @@ class _Again:
     def fitted(self, member: int, learn: npt.NDArray[np.bool_]) -> dict[str, FittedHead]:
         """Returns a member's output layers of every kind, from some pictures, bool (N,)."""
         rows, n_rows = as_rows(self.views[member][learn], view_use=self.config.features.view_use)
+        labels = self.labels[learn]
+        weights = weights_of(self.config, labels, n_classes=self.n_classes)
         heads = fit_heads(
             rows,
-            np.repeat(self.labels[learn], n_rows),
+            np.repeat(labels, n_rows),
             kinds=self.kinds[member],
             n_classes=self.n_classes,
             units=np.repeat(self.units[learn], n_rows),
             seed=self.config.run.seed,
+            weights=None if weights is None else np.repeat(weights, n_rows),
         )
         if n_rows > 1:
-            heads = [pool_views(head, self.labels[learn], n_views=n_rows) for head in heads]
+            heads = [pool_views(head, labels, n_views=n_rows, weights=weights) for head in heads]
         return {head.kind: head for head in heads}
 
 

@@ -26,7 +26,7 @@ from handful.core.records import (
 )
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Pool, Preprocessing, extract, trunk_from_weights
-from handful.heads import fit_head, pool_views
+from handful.heads import balanced_weights, fit_head, pool_views
 from handful.split import units
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import choose_backbones, plan_features
@@ -155,17 +155,20 @@ class _Probe:
             progress=self.progress,
         ).values
         rows, n_rows = as_rows(features, view_use=self.config.features.view_use)
+        labels = self.table.labels[self.split.train]
+        weights = weights_of(self.config, labels, n_classes=len(self.table.classes))
         head, kind = fit_head(
             rows,
-            np.repeat(self.table.labels[self.split.train], n_rows),
+            np.repeat(labels, n_rows),
             kind=self.config.heads.head,
             n_classes=len(self.table.classes),
             units=np.repeat(units(train), n_rows),
             seed=self.config.run.seed,
+            weights=None if weights is None else np.repeat(weights, n_rows),
             progress=self.progress,
         )
         if n_rows > 1:
-            head = pool_views(head, self.table.labels[self.split.train], n_views=n_rows)
+            head = pool_views(head, labels, n_views=n_rows, weights=weights)
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, {**plan.options, "head": kind}
 
 
@@ -181,6 +184,11 @@ def as_rows(features: FeatureArray, *, view_use: str) -> tuple[FeatureArray, int
         return features.reshape(n_images * n_views, -1), n_views
     mean: FeatureArray = features.mean(axis=1)
     return mean, 1
+
+
+def weights_of(config: TrainConfig, labels: IntArray, *, n_classes: int) -> FloatArray | None:
+    """Returns float64 (N,), mean 1, how much each picture counts; None where all count alike."""
+    return balanced_weights(labels, n_classes) if config.heads.class_weights == "balanced" else None
 
 
 def probe_loss(

@@ -69,6 +69,12 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
             "scratch, or with new layers such as --head 75-C."
         )
     _check_folds(config)
+    if config.heads.class_weights != "none" and (strategy == "auto" or trains_layers(config)):
+        raise ConfigError(
+            f"class_weights is {config.heads.class_weights!r}, strategy is {strategy!r} and head is "
+            f"{config.heads.head!r}: only an output layer that is solved for weighs classes. Take --strategy features "
+            "with a head such as auto, or leave out --class-weights."
+        )
     if strategy != "features" and config.heads.head in HEADS and config.heads.head != "auto":
         raise ConfigError(
             f"head is {config.heads.head!r}, which is solved for on fixed features; strategy {strategy!r} trains "
