@@ -63,7 +63,7 @@ def test_pictures_that_cannot_be_told_apart_are_refused_with_a_reason(tmp_path):
 def test_the_smallest_and_the_largest_of_these_have_a_whole_report(tmp_path, n_classes, per_class):
     names = [f"{kind}{number}" for number in range(2) for kind in CORNERS][:n_classes]
     draw_folder(tmp_path / "few", classes=names, per_class=per_class, size=32)
-    result = handful.train(tmp_path / "few", tmp_path / "run", folds=2 if per_class > 2 else None, **QUICK)
+    result = handful.train(tmp_path / "few", tmp_path / "run", head="linear", **QUICK)
     assert "test pictures right" in handful.report.summary(result.run).splitlines()[0]
     assert result.report.stat().st_size > 0
 
@@ -81,7 +81,13 @@ def test_labels_that_mean_nothing_give_chance(tmp_path, weights):
             writer.writerow(("path", "label"))
             writer.writerows((f"pictures/circle/{index:03d}.png", f"c{label}") for index, label in enumerate(labels))
         run = handful.train(
-            tmp_path / f"{seed}.csv", tmp_path / f"run-{seed}", test=1.0, seed=seed, class_weights=weights, **QUICK
+            tmp_path / f"{seed}.csv",
+            tmp_path / f"run-{seed}",
+            test=1.0,
+            seed=seed,
+            class_weights=weights,
+            head="linear",
+            **QUICK,
         ).run
         n_right += round(run.evaluation.accuracy * run.evaluation.n_test)
         n_tested += run.evaluation.n_test

@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+QUICK = ("--backbone", "toy", "--interpolation", "bilinear", "--views", "plain")
+
 
 def test_folds_are_in_the_result_beside_the_test_part(command, photos, tmp_path):
-    plain = json.loads(command("train", photos, "--backbone", "toy", "--json")[1])
-    code, out, err = command("train", photos, "--backbone", "toy", "--folds", "3", "--repeats", "2", "--json")
+    plain = json.loads(command("train", photos, *QUICK, "--json")[1])
+    code, out, err = command("train", photos, *QUICK, "--folds", "3", "--repeats", "2", "--json")
     result = json.loads(out)
     assert code == 0, err
     cross = result["cross_validation"]
