@@ -35,7 +35,8 @@ def test_held_out_scores_equal_a_fit_without_the_unit(seed, size, penalty):
     centred = targets - targets.mean(axis=0)
     blocks = [np.stack([np.flatnonzero(units == unit) for unit in range(24 // size)])]
     shrink = spectrum.values**2 / (spectrum.values**2 + penalty)
-    scores = held_out_scores(spectrum.left, shrink, spectrum.left.T @ centred, centred, blocks=blocks)
+    ones = np.ones((24, 1))
+    scores = held_out_scores(spectrum.left, shrink, spectrum.left.T @ centred, centred, blocks=blocks, roots=ones)
     for unit in range(24 // size):
         kept = units != unit
         refit = Ridge(alpha=penalty).fit(features[kept].astype(float), targets[kept])

@@ -95,3 +95,23 @@ def test_what_was_said_of_the_rate_while_training_stays_in_the_report(make_run, 
     run = dataclasses.replace(run, options={**run.options, "lr": Resolved(rate, "chosen by the user")})
     assert (f"lr is {rate:g}, outside the usual" in texts(run, "note")) == unusual
     assert remarks(dataclasses.replace(run, training=())) == ()
+
+
+@pytest.mark.parametrize(
+    ("weights", "rare_right", "said"),
+    [
+        ("none", 2, "--class-weights balanced trains for that"),
+        ("none", 9, "counts every class alike."),
+        ("balanced", 9, "as if all classes were equally frequent"),
+        (None, 2, "counts every class alike."),
+    ],
+)
+def test_classes_of_unlike_size_point_to_weights_where_they_would_tell(make_run, weights, rare_right, said):
+    true = [0] * 90 + [1] * 10
+    right = [True] * 88 + [False] * 2 + [True] * rare_right + [False] * (10 - rare_right)
+    run = with_answers(make_run(), right, true=true)
+    if weights:
+        run = dataclasses.replace(run, options={**run.options, "class_weights": Resolved(weights, "default")})
+    (remark,) = (each.text for each in remarks(run) if "not equally frequent" in each.text)
+    assert said in remark
+    assert ("--class-weights" in remark) == ("--class-weights" in said)

@@ -45,9 +45,14 @@ def command_line(
             words += _words(name, single)
     for name, resolved in given_options(config).items():
         if resolved.reason != "default":
-            value = ",".join(resolved.value) if isinstance(resolved.value, tuple) else resolved.value
+            value = listed(resolved.value) if isinstance(resolved.value, tuple) else resolved.value
             words += _words(name, value)
     return shlex.join(words)
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Returns words joined by commas, those that hold commas in double quotes: what the command line reads."""
+    return ",".join(f'"{word}"' if "," in word else word for word in words)
 
 
 def _words(name: str, value: Any) -> list[str]:

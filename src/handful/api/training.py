@@ -41,6 +41,7 @@ from handful.split import split
 from handful.transfer import (
     Trained,
     Way,
+    check_folds,
     check_miss,
     check_ways,
     choose_backbones,
@@ -121,9 +122,7 @@ def train(
                 table, parts, chosen.config, backbones=backbones, threads=threads, progress=watch
             )
         with clock("find out what to rely on"):
-            trust = find_trust(
-                trained, table, parts, config.trust, seed=config.run.seed, threads=threads, progress=watch
-            )
+            trust = find_trust(trained, table, parts, chosen.config, threads=threads, progress=watch)
         model = replace(trained.model, rules=trust.rules)
         measure = partial(_measured, table=table, split=parts)
         answer = partial(examine, model, table, threads=threads, progress=watch, use_cache=True)
@@ -215,7 +214,9 @@ def _pictures(data: Path, config: TrainConfig, *, threads: int, progress: Progre
     """Returns the data set with its parts, once the options fit its classes."""
     table = _noted(read(data, config.reading, threads=threads, progress=progress), config.run.note)
     check_miss(config.trust, table.classes)
-    return table, split(table, config.split, seed=config.run.seed)
+    parts = split(table, config.split, seed=config.run.seed)
+    check_folds(config.trust, table, parts)
+    return table, parts
 
 
 def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Split) -> Evaluation:

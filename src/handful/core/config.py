@@ -18,6 +18,7 @@ from handful.core.notation import nearest, read_duration, read_factors, read_mis
 T = TypeVar("T")
 
 HEADS = ("auto", "ridge", "logistic", "linear", "kernel", "average")
+CLASS_WEIGHTS = ("none", "balanced")
 VIEWS = ("auto", "plain", "mirror", "crops")
 VIEW_USES = ("average", "rows")
 FITS = ("auto", "crop", "squash", "pad")
@@ -98,6 +99,10 @@ class ReadingConfig:
     group_by: str | None = option(
         None, "Regular expression on the path; pictures with equal match (or first bracket) stay on one side."
     )
+    labels: tuple[str, ...] = option(
+        (),
+        "Tables (path, label) of corrected labels, such as a run's suspects.csv; an empty label leaves a picture out.",
+    )
     drop_small_classes: bool = option(False, "Leave out classes with fewer than 2 pictures instead of stopping.")
     max_unreadable: float = option(0.05, "Stop when a larger share of the files cannot be read.", low=0.0, high=1.0)
     max_file_mb: float = option(50.0, "Skip files larger than this many megabytes.", low=0.001, high=4096.0)
@@ -157,6 +162,11 @@ class HeadConfig:
         "lowest held-out log loss); or new layers from bottom to top, such as 75-C or 500d0.5-75-C (d: dropout, "
         "C: the number of classes).",
         check=check_head,
+    )
+    class_weights: str = option(
+        "none",
+        "With balanced every class counts alike however many pictures it has; for output layers that are solved for.",
+        choices=CLASS_WEIGHTS,
     )
 
 
@@ -269,6 +279,10 @@ class TrustConfig:
         "one?",
         check=lambda text: _read_only(read_miss(text) if text else None),
     )
+    folds: int | None = option(
+        None, "Cross-validate on the training pictures too, in so many parts; the test part stays out.", low=2, high=100
+    )
+    repeats: int = option(1, "Times that the parts of a cross-validation are drawn.", low=1, high=100)
 
 
 @dataclass(frozen=True)
@@ -344,7 +358,9 @@ ROOMS: dict[str, type[Any]] = {
 }
 
 
-NOT_STUDIED = frozenset({"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss"})
+NOT_STUDIED = frozenset(
+    {"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss", "folds", "repeats"}
+)
 """Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
 by validation or by the clock, and has no use for rules about answers. A study's own `--time` is another."""
 

@@ -218,6 +218,7 @@ class FittedHead:
             see them (leave-one-out or cross-validation), after the temperature.
         held_out_loss: their log loss as `choose_temperature` measures it; what heads are compared by.
         search: one entry per strength tried, with its out-of-sample log loss and accuracy.
+        rivals: the other kinds that were tried, with their held-out loss, the lowest first.
     """
 
     kind: Literal["ridge", "logistic", "linear", "kernel", "average", "layers"]
@@ -226,6 +227,7 @@ class FittedHead:
     held_out_proba: FloatArray
     held_out_loss: float
     search: tuple[dict[str, float], ...] = ()
+    rivals: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,100 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """A picture whose label is likelier to be wrong than others'.
+
+    Attributes:
+        index: of the picture, in `ImageTable.pictures`.
+        suggested: index of the class that speaks most against its label.
+        probability: of that class, by a model that did not see the picture; in [0, 1].
+        of_label: the same for the class of its label.
+    """
+
+    index: int
+    suggested: int
+    probability: float
+    of_label: float
+
+
+ROUNDING = 1e-9
+"""A standard deviation of shares below this is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One part of the training pictures, held out of a model that learnt from the others.
+
+    Attributes:
+        repeat: which time over, from 0.
+        n_train: pictures that were learnt from.
+        n_test: pictures that were held out.
+        accuracy: share of these that were right; in [0, 1].
+        heads: the kind of output layer that was chosen in this fold, one for each network.
+        gain: accuracy of the chosen model less that of the runner-up, both fitted in this fold; None without one.
+    """
+
+    repeat: int
+    n_train: int
+    n_test: int
+    accuracy: float
+    heads: tuple[str, ...]
+    gain: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was chosen against the runner-up, fold by fold.
+
+    Attributes:
+        chosen: in words.
+        runner_up: in words.
+        gain: mean difference in accuracy, chosen less runner-up.
+        spread: standard deviation of the difference over folds.
+        interval: of the mean difference; 95 %, corrected for what folds share.
+    """
+
+    chosen: str
+    runner_up: str
+    gain: float
+    spread: float
+    interval: tuple[float, float]
+
+    @property
+    def shown(self) -> bool:
+        """Whether these data show that one is better: the interval excludes 0, and the folds differ at all."""
+        return self.spread > ROUNDING and not self.interval[0] <= 0.0 <= self.interval[1]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """What models get right that learn from all but one part of the training pictures.
+
+    Attributes:
+        n_folds: K, parts.
+        n_repeats: R, times that the parts were drawn.
+        folds: K R of them.
+        accuracy: mean over folds; in [0, 1].
+        spread: standard deviation over folds.
+        interval: of the mean; 95 %, corrected for what folds share, within [0, 1].
+        comparison: with the runner-up, where more than one model came into question.
+    """
+
+    n_folds: int
+    n_repeats: int
+    folds: tuple[Fold, ...]
+    accuracy: float
+    spread: float
+    interval: tuple[float, float]
+    comparison: Comparison | None = None
+
+    @property
+    def varies(self) -> bool:
+        """Whether the folds differ at all; where they do not, the interval has no width and says nothing."""
+        return self.spread > ROUNDING
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """What may be relied on, and what would help.
 
@@ -189,6 +283,8 @@ class Trust:
         growth: what more pictures would bring, where that was found out.
         test_distances: float64 (N_test,), how far each test picture is from the training pictures, where that is known.
         left_out: what was not found out, and why, in whole sentences.
+        suspects: held-out pictures whose labels are doubtful, the likeliest to be wrong first.
+        cross: cross-validation, where it was asked for.
     """
 
     rules: Rules
@@ -196,3 +292,5 @@ class Trust:
     growth: Growth | None = None
     test_distances: npt.NDArray[np.float64] | None = None
     left_out: tuple[str, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    cross: CrossValidation | None = None

@@ -8,10 +8,13 @@ from handful.evaluate.intervals import upper_bounds, wilson_interval
 from handful.evaluate.metrics import evaluate
 from handful.evaluate.operating import OperatingCurve, choose_threshold, operating_curve
 from handful.evaluate.reject import answers_needed, are_unsure, choose_answering, risk_curve
+from handful.evaluate.resampled import corrected_interval
+from handful.evaluate.suspects import Doubts, doubt_labels
 
 __all__ = [
     "FALSE_ALARMS",
     "CalibrationBin",
+    "Doubts",
     "OperatingCurve",
     "answers_needed",
     "are_unlike",
@@ -22,7 +25,9 @@ __all__ = [
     "choose_answering",
     "choose_sets",
     "choose_threshold",
+    "corrected_interval",
     "distances",
+    "doubt_labels",
     "evaluate",
     "forecast",
     "get_familiar",

@@ -1,7 +1,16 @@
 """New output layers on frozen features: arrays in, arrays out."""
 
-from handful.heads.fit import fit_head, pool_views, predict_proba
-from handful.heads.probability import choose_temperature, softmax
+from handful.heads.fit import fit_head, fit_heads, pool_views, predict_proba
+from handful.heads.probability import balanced_weights, choose_temperature, softmax
 from handful.heads.stacked import stacked_scores
 
-__all__ = ["choose_temperature", "fit_head", "pool_views", "predict_proba", "softmax", "stacked_scores"]
+__all__ = [
+    "balanced_weights",
+    "choose_temperature",
+    "fit_head",
+    "fit_heads",
+    "pool_views",
+    "predict_proba",
+    "softmax",
+    "stacked_scores",
+]

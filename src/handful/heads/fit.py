@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache as once
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,9 @@ from handful.heads.probability import choose_temperature, softmax
 from handful.heads.ridge import fit_ridge
 from handful.heads.spectrum import decompose
 from handful.heads.stacked import stacked_scores
+
+KINDS = ("ridge", "logistic", "linear", "kernel", "average")
+"""Of output layers that are solved for, in the order in which "auto" tries them."""
 
 LOGISTIC_LIMIT = 2e8
 """Rows times features times classes up to which `auto` fits a logistic head too (about 20 s on two cores)."""
@@ -34,6 +38,7 @@ def fit_head(
     n_classes: int,
     units: IntArray,
     seed: int,
+    weights: FloatArray | None = None,
     progress: Progress | None = None,
 ) -> tuple[FittedHead, Resolved]:
     """Returns the head of the wanted kind, and for "auto" the one with the lowest held-out log loss, with the reason.
@@ -46,52 +51,101 @@ def fit_head(
         n_classes: C.
         units: int64 (N,): rows with equal numbers are held out together.
         seed: decides the folds.
+        weights: float64 (N,), positive, mean 1: how much each row counts, in the fit and in every choice; all alike
+            where None.
         progress: told about every head that "auto" tries.
+    """
+    too_large = {
+        *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
+        *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
+    }
+    names = [kind] if kind != "auto" else [name for name in KINDS if name not in too_large]
+    tried = fit_heads(
+        features,
+        labels,
+        kinds=names,
+        n_classes=n_classes,
+        units=units,
+        seed=seed,
+        weights=weights,
+        progress=progress,
+    )
+    if kind != "auto":
+        return tried[0], Resolved(kind, "chosen by the user")
+    chosen, *others = sorted(tried, key=lambda head: head.held_out_loss)
+    losses = ", ".join(f"{head.held_out_loss:.4f} for {head.kind}" for head in others)
+    smoothed = "smoothed" if weights is None else "smoothed, weighted"
+    reason = f"held-out log loss ({smoothed}) {chosen.held_out_loss:.4f} on the training part" + (
+        f", against {losses}" if losses else ""
+    )
+    if too_large:
+        reason += f"; the set is too large to try {', '.join(sorted(too_large))} as well"
+    rivals = tuple((head.kind, head.held_out_loss) for head in others)
+    return replace(chosen, rivals=rivals), Resolved(chosen.kind, reason)
+
+
+def fit_heads(
+    features: FeatureArray,
+    labels: IntArray,
+    *,
+    kinds: Sequence[str],
+    n_classes: int,
+    units: IntArray,
+    seed: int,
+    weights: FloatArray | None = None,
+    progress: Progress | None = None,
+) -> list[FittedHead]:
+    """Returns heads of the wanted kinds, in their order, which share all that they can.
+
+    Args:
+        features: float32 (N, D), one row per training example.
+        labels: int64 (N,), in 0..C-1.
+        kinds: some of `KINDS`.
+        n_classes: C.
+        units: int64 (N,): rows with equal numbers are held out together.
+        seed: decides the folds.
+        weights: float64 (N,), positive, mean 1: how much each row counts; all alike where None.
+        progress: told about every head, where there are several.
     """
     if len(np.unique(units)) < 2:
         raise DataError(
             f"all {len(labels)} training examples are identical or of one group, so none can be held out from the "
             "others. Add pictures, or check --group-by."
         )
-    spectrum = once(lambda: decompose(features))
+    spectrum = once(lambda: decompose(features, weights))
+    ridge = partial(fit_ridge, labels=labels, n_classes=n_classes, units=units, weights=weights)
+    logistic = partial(fit_logistic, labels=labels, n_classes=n_classes, units=units, seed=seed, weights=weights)
+    averaged = partial(average_heads, labels=labels, weights=weights)
     makers: dict[str, Callable[[], FittedHead]] = {
-        "ridge": once(lambda: fit_ridge(spectrum(), labels, n_classes=n_classes, units=units)),
-        "logistic": once(lambda: fit_logistic(spectrum(), labels, n_classes=n_classes, units=units, seed=seed)),
-        "linear": once(lambda: average_heads(makers["ridge"](), makers["logistic"](), labels, kind="linear")),
-        "kernel": once(lambda: fit_kernel(features, labels, n_classes=n_classes, units=units)),
-        "average": once(lambda: average_heads(makers["linear"](), makers["kernel"](), labels, kind="average")),
+        "ridge": once(lambda: ridge(spectrum())),
+        "logistic": once(lambda: logistic(spectrum())),
+        "linear": once(lambda: averaged(makers["ridge"](), makers["logistic"](), kind="linear")),
+        "kernel": once(lambda: fit_kernel(features, labels, n_classes=n_classes, units=units, weights=weights)),
+        "average": once(lambda: averaged(makers["linear"](), makers["kernel"](), kind="average")),
     }
-    if kind != "auto":
-        return makers[kind](), Resolved(kind, "chosen by the user")
-    too_large = {
-        *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
-        *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
-    }
-    names = [name for name in makers if name not in too_large]
-    tried = []
-    with (progress or Silent()).stage("Output layers tried", len(names)) as advance:
-        for name in names:
-            tried.append(makers[name]())
+    watch = progress if progress is not None and len(kinds) > 1 else Silent()
+    fitted = []
+    with watch.stage("Output layers tried", len(kinds)) as advance:
+        for kind in kinds:
+            fitted.append(makers[kind]())
             advance(1)
-    chosen, *others = sorted(tried, key=lambda head: head.held_out_loss)
-    losses = ", ".join(f"{head.held_out_loss:.4f} for {head.kind}" for head in others)
-    reason = f"held-out log loss (smoothed) {chosen.held_out_loss:.4f} on the training part" + (
-        f", against {losses}" if losses else ""
-    )
-    if too_large:
-        reason += f"; the set is too large to try {', '.join(sorted(too_large))} as well"
-    return chosen, Resolved(chosen.kind, reason)
+    return fitted
 
 
 def average_heads(
-    first: FittedHead, second: FittedHead, labels: IntArray, *, kind: Literal["linear", "average"]
+    first: FittedHead,
+    second: FittedHead,
+    labels: IntArray,
+    *,
+    kind: Literal["linear", "average"],
+    weights: FloatArray | None = None,
 ) -> FittedHead:
     """Returns the average of two heads' log odds: again one head, with a temperature of its own.
 
     At most one of the two has a kernel part.
     """
     held_out = (np.log(first.held_out_proba.clip(1e-300)) + np.log(second.held_out_proba.clip(1e-300))) / 2.0
-    temperature, loss = choose_temperature(held_out, labels)
+    temperature, loss = choose_temperature(held_out, labels, weights)
     layers = [head.layer for head in (first, second) if isinstance(head.layer, Head)]
     halves = [(layer, 0.5 / layer.temperature) for layer in layers]
     kernels = [
@@ -113,16 +167,17 @@ def average_heads(
     )
 
 
-def pool_views(head: FittedHead, labels: IntArray, *, n_views: int) -> FittedHead:
+def pool_views(head: FittedHead, labels: IntArray, *, n_views: int, weights: FloatArray | None = None) -> FittedHead:
     """Returns a head that was fitted on V rows per picture, held out as it will be used: by the mean log odds of views.
 
     Args:
         head: fitted on N * V rows, the views of a picture next to each other and held out together.
         labels: int64 (N,), of the pictures.
         n_views: V.
+        weights: float64 (N,), mean 1: how much each picture counts; all alike where None.
     """
     logs = np.log(head.held_out_proba.clip(1e-300)).reshape(len(labels), n_views, -1).mean(axis=1)
-    temperature, loss = choose_temperature(logs, labels)
+    temperature, loss = choose_temperature(logs, labels, weights)
     layer = replace(head.layer, temperature=head.layer.temperature * temperature)
     return replace(head, layer=layer, held_out_proba=softmax(logs, temperature=temperature), held_out_loss=loss)
 

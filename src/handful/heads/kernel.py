@@ -20,31 +20,40 @@ PENALTIES = (0.1, 0.03, 0.3)
 """Tried at the best sharpness; the first is the middle one. The kernel of a picture with itself is 1."""
 
 
-def fit_kernel(features: FeatureArray, labels: IntArray, *, n_classes: int, units: IntArray) -> FittedHead:
+def fit_kernel(
+    features: FeatureArray,
+    labels: IntArray,
+    *,
+    n_classes: int,
+    units: IntArray,
+    weights: FloatArray | None = None,
+) -> FittedHead:
     """Returns the kernel head whose exactly held-out predictions have the least log loss.
 
     With G = (K + penalty I)^-1, dual weights A = G Y, and a unit of rows B, the residual of B by the model without B
     is (G_BB)^-1 A_B (Rifkin and Lippert 2007, section 3, for single rows). The targets are indicators less 1 / C, a
-    constant, so that nothing of a held-out row remains in the model.
+    constant, so that nothing of a held-out row remains in the model. A row that counts w times has penalty / w.
 
     Args:
         features: float32 (N, D).
         labels: int64 (N,), in 0..C-1.
         n_classes: C.
         units: int64 (N,): rows with equal numbers are held out together.
+        weights: float64 (N,), positive, mean 1: how much each row counts; all alike where None.
     """
     distances = squared_distances(features, features)
     unit_length = float(np.median(distances[np.triu_indices(len(labels), 1)])) if len(labels) > 1 else 1.0
     unit_length = unit_length or 1.0
     targets = np.eye(n_classes)[labels] - 1.0 / n_classes
     blocks = list(blocks_of(units))
+    counts = np.ones(len(labels)) if weights is None else weights
     search: list[dict[str, float]] = []
     best: tuple[float, float, float, float, FloatArray, FloatArray] | None = None
 
     def attempt(sharpness: float, penalty: float) -> None:
         nonlocal best
-        weight, held_out = _solve(np.exp(-sharpness * distances), penalty, targets, blocks=blocks)
-        temperature, loss = choose_temperature(held_out, labels)
+        weight, held_out = _solve(np.exp(-sharpness * distances), penalty / counts, targets, blocks=blocks)
+        temperature, loss = choose_temperature(held_out, labels, weights)
         accuracy = float(np.mean(held_out.argmax(axis=1) == labels))
         search.append({"penalty": penalty, "sharpness": sharpness, "log_loss": loss, "accuracy": accuracy})
         if best is None or loss < best[0]:
@@ -87,10 +96,10 @@ def squared_distances(rows: FeatureArray | FloatArray, centres: FeatureArray) ->
 
 
 def _solve(
-    kernel: FloatArray, penalty: float, targets: FloatArray, *, blocks: list[IntArray]
+    kernel: FloatArray, penalties: FloatArray, targets: FloatArray, *, blocks: list[IntArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """Returns dual weights (N, C) and exactly held-out predictions (N, C)."""
-    kernel[np.diag_indices_from(kernel)] += penalty
+    """Returns dual weights (N, C) and exactly held-out predictions (N, C); `penalties` (N,) are those of the rows."""
+    kernel[np.diag_indices_from(kernel)] += penalties
     # The transpose is what LAPACK calls its own order, so nothing is copied; only the lower triangle is filled.
     factor, _ = scipy.linalg.lapack.dpotrf(kernel.T, lower=True, overwrite_a=True)
     inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)

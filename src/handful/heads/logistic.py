@@ -54,25 +54,34 @@ class Problems:
     curvature: FloatArray
 
 
-def fit_logistic(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: IntArray, seed: int) -> FittedHead:
+def fit_logistic(
+    spectrum: Spectrum,
+    labels: IntArray,
+    *,
+    n_classes: int,
+    units: IntArray,
+    seed: int,
+    weights: FloatArray | None = None,
+) -> FittedHead:
     """Returns the logistic head with the penalty that has the least log loss in cross-validation.
 
     `min_W,b mean cross-entropy + penalty / 2 |W|^2`, b not penalised. The search runs in float32, the final fit in
     float64.
 
     Args:
-        spectrum: decomposition of the features, (N, D).
+        spectrum: decomposition of the features, (N, D), by the same weights.
         labels: int64 (N,), in 0..C-1.
         n_classes: C.
         units: int64 (N,): rows with equal numbers are held out together.
         seed: decides the folds.
+        weights: float64 (N,), positive, mean 1: how much each row counts; all alike where None.
     """
     fold_of = folds(labels, units, n_folds=N_FOLDS, seed=seed)
     penalties = PENALTIES * spectrum.mean_square
     held_out = _held_out_scores(spectrum, labels, penalties, n_classes=n_classes, fold_of=fold_of)
-    temperatures, losses = zip(*(choose_temperature(scores, labels) for scores in held_out), strict=True)
+    temperatures, losses = zip(*(choose_temperature(scores, labels, weights) for scores in held_out), strict=True)
     best = int(np.argmin(losses))
-    every_row = np.full((len(labels), 1), 1.0 / len(labels))
+    every_row = spectrum.roots[:, None] ** 2 / len(labels)
     problems = _problems(spectrum, labels, every_row, penalties[best : best + 1], n_classes=n_classes)
     solution = solve(problems, tolerance=FINAL_TOLERANCE)[:, :, 0]
     weight = spectrum.right @ solution[:-1]
@@ -133,8 +142,8 @@ def _held_out_scores(
 ) -> list[FloatArray]:
     """Returns, for each penalty, float64 (N, C): every row's scores by the model of the fold that holds it out."""
     n_rows, n_folds = len(labels), int(fold_of.max()) + 1
-    trains = (fold_of[:, None] != np.arange(n_folds)).astype(np.float64)
-    shares = trains / np.maximum(trains.sum(axis=0), 1.0)
+    trains = (fold_of[:, None] != np.arange(n_folds)) * spectrum.roots[:, None] ** 2
+    shares = trains / np.maximum(trains.sum(axis=0), np.finfo(float).tiny)
     per_chunk = max(1, CHUNK // (n_rows * n_folds * n_classes))
     held_out: list[FloatArray] = []
     for start in range(0, len(penalties), per_chunk):
@@ -157,8 +166,8 @@ def _problems(
     n_classes: int,
     dtype: str = "f8",
 ) -> Problems:
-    rows = np.c_[spectrum.left * spectrum.values, np.ones(len(labels))]
-    frequency = np.bincount(labels, minlength=n_classes) / len(labels)
+    rows = np.c_[spectrum.left * spectrum.values / spectrum.roots[:, None], np.ones(len(labels))]
+    frequency = np.bincount(labels, weights=spectrum.roots**2, minlength=n_classes) / len(labels)
     steepness = float(np.mean(frequency * (1.0 - frequency)))
     curvature = np.r_[spectrum.values**2 / len(labels), 1.0] * max(steepness, 1e-3)
     targets = np.eye(n_classes)[labels]

@@ -21,7 +21,19 @@ def softmax(scores: FloatArray, *, temperature: float = 1.0) -> FloatArray:
     return proba
 
 
-def choose_temperature(scores: FloatArray, labels: IntArray) -> tuple[float, float]:
+def balanced_weights(labels: IntArray, n_classes: int) -> FloatArray:
+    """Returns float64 (N,), mean 1: how much each row counts so that every class that is there counts alike.
+
+    Args:
+        labels: int64 (N,), in 0..C-1.
+        n_classes: C.
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    weights: FloatArray = len(labels) / (np.count_nonzero(counts) * counts[labels].astype(np.float64))
+    return weights
+
+
+def choose_temperature(scores: FloatArray, labels: IntArray, weights: FloatArray | None = None) -> tuple[float, float]:
     """Returns the temperature with the least log loss (Guo et al. 2017, section 4.2), and that loss.
 
     The targets are smoothed as Platt (1999, section 2.2) does: each other class gets 1 / (N + C), so that a few
@@ -30,10 +42,13 @@ def choose_temperature(scores: FloatArray, labels: IntArray) -> tuple[float, flo
     Args:
         scores: float64 (N, C) of pictures that the scoring model did not see.
         labels: int64 (N,).
+        weights: float64 (N,), mean 1: how much each row counts; all alike where None.
     """
     n_rows, n_classes = scores.shape
     targets = np.full((n_rows, n_classes), 1.0 / (n_rows + n_classes))
     targets[np.arange(n_rows), labels] += 1.0 - n_classes / (n_rows + n_classes)
+    if weights is not None:
+        targets *= weights[:, None]
     spread = float(np.std(scores - scores.mean(axis=1, keepdims=True)))
 
     def loss(log_temperature: float) -> float:

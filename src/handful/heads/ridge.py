@@ -14,31 +14,36 @@ PENALTIES = np.logspace(-4.0, 3.0, 29)
 """Penalties tried, in units of the mean squared length of a centred feature row."""
 
 
-def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: IntArray) -> FittedHead:
+def fit_ridge(
+    spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: IntArray, weights: FloatArray | None = None
+) -> FittedHead:
     """Returns the ridge head whose exactly held-out predictions have the least log loss.
 
     `min_W sum |Y - X W - b|^2 + penalty |W|^2` on indicators Y, with b not penalised. The prediction of a row by the
     model without its unit follows from the hat matrix H without fitting again (for single rows the textbook
     `(y_i - yhat_i) / (1 - h_ii)`; for units of several rows the same with the unit's block of H), for every penalty
-    from the one decomposition of X (Golub, Heath and Wahba 1979; Rifkin and Lippert 2007, section 3).
+    from the one decomposition of X (Golub, Heath and Wahba 1979; Rifkin and Lippert 2007, section 3). Where rows are
+    weighted, all of it happens on rows times the roots of their weights; a refit without a unit keeps the weights.
 
     Args:
-        spectrum: decomposition of the features, (N, D).
+        spectrum: decomposition of the features, (N, D), by the same weights.
         labels: int64 (N,), in 0..C-1.
         n_classes: C.
         units: int64 (N,): rows with equal numbers (views of one picture, duplicates, groups) are held out together.
+        weights: float64 (N,), positive, mean 1: how much each row counts; all alike where None.
     """
     targets = np.eye(n_classes)[labels]
-    offset = targets.mean(axis=0)
-    centred = targets - offset
+    roots = spectrum.roots[:, None]
+    offset = targets.mean(axis=0) if weights is None else weights @ targets / weights.sum()
+    centred = roots * (targets - offset)
     projected = spectrum.left.T @ centred
     blocks = list(blocks_of(units))
     best: tuple[float, float, float, FloatArray] | None = None
     search = []
     for penalty in PENALTIES * spectrum.mean_square:
         shrink = spectrum.values**2 / (spectrum.values**2 + penalty)
-        scores = held_out_scores(spectrum.left, shrink, projected, centred, blocks=blocks) + offset
-        temperature, loss = choose_temperature(scores, labels)
+        scores = held_out_scores(spectrum.left, shrink, projected, centred, blocks=blocks, roots=roots) / roots + offset
+        temperature, loss = choose_temperature(scores, labels, weights)
         accuracy = float(np.mean(scores.argmax(axis=1) == labels))
         search.append({"penalty": float(penalty), "log_loss": loss, "accuracy": accuracy})
         if best is None or loss < best[0]:
@@ -57,27 +62,34 @@ def fit_ridge(spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: In
 
 
 def held_out_scores(
-    left: FloatArray, shrink: FloatArray, projected: FloatArray, centred: FloatArray, *, blocks: list[IntArray]
+    left: FloatArray,
+    shrink: FloatArray,
+    projected: FloatArray,
+    centred: FloatArray,
+    *,
+    blocks: list[IntArray],
+    roots: FloatArray,
 ) -> FloatArray:
-    """Returns float64 (N, C): each row's centred prediction by the ridge fitted without the row's block.
+    """Returns float64 (N, C): the rows' centred predictions by the ridge fitted without their block, times their roots.
 
     Args:
         left: (N, R) left singular vectors.
         shrink: (R,) filter factors, s^2 / (s^2 + penalty).
         projected: (R, C), left.T @ centred.
-        centred: (N, C) targets less their mean.
+        centred: (N, C) targets less their mean, times the roots.
         blocks: int64 (B, n) each: rows of B blocks of n rows; together they hold every row once.
+        roots: (N, 1) of the rows' weights, whose sum is N; the intercept's part of the hat matrix.
     """
     n_rows = len(left)
     residual = centred - left @ (shrink[:, None] * projected)
     held_out = np.empty_like(residual)
     for rows in blocks:
         if rows.shape[1] == 1:
-            leverage = 1.0 / n_rows + (left[rows[:, 0]] ** 2) @ shrink
+            leverage = roots[rows[:, 0], 0] ** 2 / n_rows + (left[rows[:, 0]] ** 2) @ shrink
             held_out[rows[:, 0]] = residual[rows[:, 0]] / _positive(1.0 - leverage)[:, None]
             continue
-        own = left[rows]
-        hat = np.einsum("bir,r,bjr->bij", own, shrink, own, optimize=True) + 1.0 / n_rows
+        own, root = left[rows], roots[rows]
+        hat = np.einsum("bir,r,bjr->bij", own, shrink, own, optimize=True) + root @ root.swapaxes(1, 2) / n_rows
         held_out[rows] = np.linalg.solve(np.eye(rows.shape[1]) * (1.0 + 1e-12) - hat, residual[rows])
     return centred - held_out
 

@@ -15,31 +15,44 @@ NEGLIGIBLE = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """The singular value decomposition of centred features, `X - mean = left * values @ right.T`, of rank R.
+    """The singular value decomposition of centred features, `roots * (X - mean) = left * values @ right.T`, of rank R.
 
     Attributes:
-        mean: float64 (D,).
+        mean: float64 (D,), weighted as the rows are.
         left: float64 (N, R), orthonormal columns.
         values: float64 (R,), descending, positive.
         right: float64 (D, R), orthonormal columns.
+        roots: float64 (N,), the square roots of the rows' weights, whose mean is 1; ones where all count alike.
     """
 
     mean: FloatArray
     left: FloatArray
     values: FloatArray
     right: FloatArray
+    roots: FloatArray
 
     @property
     def mean_square(self) -> float:
-        """Mean squared length of a centred row: the natural unit of a penalty."""
+        """Mean squared length of a centred row, weighted: the natural unit of a penalty."""
         return float(np.sum(self.values**2) / max(len(self.left), 1))
 
 
-def decompose(features: FeatureArray) -> Spectrum:
-    """Returns the decomposition of features, float (N, D), through the smaller of the two Gram matrices."""
+def decompose(features: FeatureArray, weights: FloatArray | None = None) -> Spectrum:
+    """Returns the decomposition of features, float (N, D), through the smaller of the two Gram matrices.
+
+    Args:
+        features: float (N, D).
+        weights: float64 (N,), positive, mean 1: how much each row counts; all alike where None.
+    """
     x = features.astype(np.float64)
-    mean = x.mean(axis=0)
-    x -= mean
+    if weights is None:
+        roots = np.ones(len(x))
+        mean = x.mean(axis=0)
+        x -= mean
+    else:
+        roots = np.sqrt(weights)
+        mean = weights @ x / weights.sum()
+        x = roots[:, None] * (x - mean)
     n_rows, n_columns = x.shape
     gram = x @ x.T if n_rows <= n_columns else x.T @ x
     eigenvalues, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
@@ -50,4 +63,4 @@ def decompose(features: FeatureArray) -> Spectrum:
         left, right = vectors, x.T @ vectors / values
     else:
         left, right = x @ vectors / values, vectors
-    return Spectrum(mean, np.ascontiguousarray(left), values, np.ascontiguousarray(right))
+    return Spectrum(mean, np.ascontiguousarray(left), values, np.ascontiguousarray(right), roots)

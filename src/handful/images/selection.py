@@ -14,17 +14,26 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError, DataError
 from handful.core.records import Finding, Skipped
 from handful.images.layout import Layout, Placed, some
+from handful.images.relabel import relabel
 
 MIN_PER_CLASS = 2
 """Pictures of a class to learn from: one to train with, and one to be held out when settings are chosen."""
 
 
 def select(layout: Layout, config: ReadingConfig, root: Path) -> Layout:
-    """Returns the layout with the classes and numbers of pictures that the options ask for.
+    """Returns the layout with the classes and numbers of pictures that the options ask for, and corrected labels.
+
+    Numbers count by the labels that pictures came with, so that a correction does not let other pictures in; classes
+    are those of the corrected labels.
 
     Raises:
-        DataError: a class that does not exist was asked for.
+        DataError: a class that does not exist was asked for, or a table of labels has a fault.
     """
+    everything = layout.placed
+    if config.per_class is not None:
+        layout = replace(layout, placed=tuple(_first_of_each(layout.placed, config.per_class)))
+    left_out = len(everything) - len(layout.placed)
+    layout = relabel(layout, config.labels, everything, root)
     placed: Sequence[Placed] = layout.placed
     if config.classes:
         names = sorted({picture.class_name for picture in placed})
@@ -34,9 +43,7 @@ def select(layout: Layout, config: ReadingConfig, root: Path) -> Layout:
                 hint = f"Did you mean {near[0]!r}?" if near else f"The classes are {some(names, 10)}."
                 raise DataError(f"there is no class {wanted!r} in {root}. {hint}")
         placed = [picture for picture in placed if picture.class_name in config.classes]
-    if config.per_class is not None:
-        placed = _first_of_each(placed, config.per_class)
-    left_out = len(layout.placed) - len(placed)
+    left_out += len(layout.placed) - len(placed)
     findings = layout.findings
     if left_out:
         message = f"{left_out} pictures are left out by --classes or --per-class; {len(placed)} are used."

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from handful.core.records import Evaluation, Run
 from handful.report.choice import choice
+from handful.report.folds import folds
 from handful.report.leaks import leaked_pairs
 from handful.report.learning import Axis, Curve, learnings
 from handful.report.numbers import (
@@ -27,6 +28,7 @@ from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
 from handful.report.summary import held_out_noun
+from handful.report.suspects import suspicions
 from handful.report.text import counted, percent, percent_range, printable, seconds
 from handful.report.thumbnails import thumbnail
 
@@ -146,6 +148,8 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "learnings": learnings(run),
         "leaked": leaked_pairs(run),
         "reliance": reliance(run),
+        "folds": folds(run),
+        "suspicions": suspicions(run, folder=folder),
         "shares": SHARES,
         "counts": _counts(run),
         "skipped": run.table.skipped[:N_SKIPPED],

@@ -9,6 +9,7 @@ import numpy as np
 
 from handful.core.records import Run
 from handful.report.figures import BLUE, GREY, ORANGE, STYLE, saved
+from handful.report.folds import Folds, folds
 from handful.report.reliance import GrowthChart, Operating, Reliance, reliance
 from handful.report.text import percent, printable
 
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 
 
 def reliance_figures(run: Run) -> dict[str, bytes]:
-    """Returns the figures by file name: risk, operating and growth, each as .png and .svg, where there are numbers."""
+    """Returns the figures by name: folds, risk, operating, growth, each as .png and .svg, where there are numbers."""
     import matplotlib
 
     known = reliance(run)
     drawn: dict[str, bytes] = {}
     if known is None:
         return drawn
+    crossed = folds(run)
     with matplotlib.rc_context(STYLE):
+        if crossed:
+            drawn |= saved("folds", draw_folds(crossed))
         if known.risk_chart:
             drawn |= saved("risk", _one_panel(lambda axes: draw_risk(axes, known)))
         if known.operating:
@@ -34,6 +38,29 @@ def reliance_figures(run: Run) -> dict[str, bytes]:
             chart = known.growth
             drawn |= saved("growth", _one_panel(lambda axes: draw_growth(axes, chart)))
     return drawn
+
+
+def draw_folds(found: Folds) -> Figure:
+    """Returns the accuracy of every fold, a row for each repeat, and beside it the gain over the runner-up, if any."""
+    from matplotlib.figure import Figure
+
+    strips = [(found.accuracy, "right in a fold")]
+    if found.gain and found.cross.comparison:
+        strips.append((found.gain, f"more right than {printable(found.cross.comparison.runner_up)}"))
+    figure = Figure(figsize=(3.6 * len(strips), 1.6 + 0.2 * found.cross.n_repeats), layout="tight")
+    for axes, (strip, label) in zip(figure.subplots(1, len(strips), squeeze=False)[0], strips, strict=True):
+        axes.axvspan(*strip.interval, color=BLUE, alpha=0.14, linewidth=0, label="95 % interval of the mean")
+        axes.axvline(strip.mean, color=BLUE, linewidth=1.4, label="mean")
+        if strip is found.gain:
+            axes.axvline(0.0, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        for repeat, row in enumerate(strip.rows, start=1):
+            axes.plot(row, [repeat] * len(row), "o", color=BLUE, alpha=0.6, markersize=5, clip_on=False)
+        ends = (found.cross.n_repeats + 0.6, 0.4)
+        axes.set(xlim=(strip.axis.low, strip.axis.high), ylim=ends, xlabel=label, ylabel="repeat")
+        axes.set_xticks(strip.axis.ticks)
+        axes.set_yticks(sorted({1, found.cross.n_repeats}))
+        axes.legend(frameon=False, fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return figure
 
 
 def draw_risk(axes: Axes, known: Reliance) -> None:

@@ -117,9 +117,22 @@ def _imbalance(run: Run) -> tuple[Remark, ...]:
         Remark(
             "note",
             f"The classes are not equally frequent ({min(counts)} to {max(counts)} test pictures). The balanced "
-            f"accuracy, {percent(figures.balanced_accuracy)}, counts every class alike.",
+            f"accuracy, {percent(figures.balanced_accuracy)}, counts every class alike.{_weighing(run)}",
         ),
     )
+
+
+def _weighing(run: Run) -> str:
+    """Returns what could be done about classes of unlike size, where it would tell, or what was done."""
+    figures, option = run.evaluation, run.options.get("class_weights")
+    if option and option.value == "balanced":
+        return (
+            " Training did too, so the probabilities are as if all classes were equally frequent, and rare ones are "
+            "named more often than they occur."
+        )
+    if not option or run.training or figures.balanced_accuracy >= figures.accuracy_interval[0]:
+        return ""
+    return " If rare classes matter as much as frequent ones, --class-weights balanced trains for that."
 
 
 def _small_classes(run: Run) -> tuple[Remark, ...]:

@@ -9,10 +9,12 @@ from handful.core.advice import Decision
 from handful.core.records import Evaluation, Resolved, Run
 from handful.core.training import Training
 from handful.evaluate import FALSE_ALARMS
+from handful.report.folds import cross_dict
 from handful.report.leaks import leaks_dict
 from handful.report.learning import epochs_done, trainings
 from handful.report.reliance import Operating, Reliance, reliance
 from handful.report.remarks import remarks
+from handful.report.suspects import suspects_dict
 from handful.report.text import encodable
 
 TEST_READ = "once, after every choice was made"
@@ -56,7 +58,9 @@ def result_dict(run: Run) -> dict[str, Any]:
         "decision": None if run.decision is None else decision_dict(run.decision),
         "trust": reliance_dict(known) if (known := reliance(run)) else None,
         "leaks": leaks_dict(run),
+        "suspects": suspects_dict(run),
         "held_out": _short(run.held_out),
+        "cross_validation": cross_dict(run),
         "validation": None if run.validation is None else _short(run.validation),
         "seconds": seconds_by_stage(run),
         "versions": dict(run.versions),

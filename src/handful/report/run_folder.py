@@ -12,6 +12,7 @@ from handful.report.numbers import reliability, searches
 from handful.report.page import render_page
 from handful.report.reliance_figures import reliance_figures
 from handful.report.result import config_dict, result_dict
+from handful.report.suspects import FILE as SUSPECTS
 from handful.report.tables import (
     classes_csv,
     confusion_csv,
@@ -20,6 +21,7 @@ from handful.report.tables import (
     reliance_tables,
     search_csv,
     skipped_csv,
+    suspects_csv,
     training_csv,
 )
 
@@ -32,6 +34,7 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     | config.json | every option: its value and the reason |
     | skipped.csv | the files that were not used, and why |
     | predictions.csv | the probabilities of every test picture |
+    | suspects.csv | the training pictures whose labels are doubtful |
     | figures/*.csv, *.png, *.svg | each figure and its numbers |
     | tensorboard/* | how layers were trained, for TensorBoard, where the option asks for it |
     | report.html | the page, self-contained |
@@ -51,6 +54,8 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     write_json(folder / "config.json", config_dict(run))
     write_text(folder / "skipped.csv", skipped_csv(run))
     write_text(folder / "predictions.csv", predictions_csv(run))
+    if run.trust:
+        write_text(folder / SUSPECTS, suspects_csv(run))
     for name, text in _figure_tables(run).items():
         write_text(folder / "figures" / name, text)
     for name, data in {**figures(run), **reliance_figures(run)}.items():

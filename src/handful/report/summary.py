@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handful.core.records import Run
+from handful.report.folds import cross_line
 from handful.report.learning import epochs_done
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import backbone_name, head_name, seconds_by_stage
@@ -10,9 +11,9 @@ from handful.report.text import counted, percent, percent_range, printable, seco
 
 
 def summary(run: Run) -> str:
-    """Returns the result in 3 to 6 lines for the terminal, 7 with how its way was chosen; the first can stand alone.
+    """Returns the result in 3 to 6 lines for the terminal, and one each on the way, on folds and on labels.
 
-    The lines hold no markup and no control characters, whatever the classes are called.
+    The first can stand alone. The lines hold no markup and no control characters, whatever the classes are called.
     """
     figures, held_out = run.evaluation, run.held_out
     lines = [
@@ -29,6 +30,15 @@ def summary(run: Run) -> str:
         most += 1
     if run.table.skipped:
         lines.append(f"{counted(len(run.table.skipped), 'file')} skipped; skipped.csv says why.")
+    if run.trust and run.trust.cross:
+        lines.append(cross_line(run.trust.cross))
+        most += 1
+    if suspects := run.trust.suspects if run.trust else ():
+        lines.append(
+            f"{counted(len(suspects), 'label')} of {counted(held_out.n_test, held_out_noun(run))} "
+            f"{'is' if len(suspects) == 1 else 'are'} doubtful; suspects.csv has them, the likeliest to be wrong first."
+        )
+        most += 1
     warnings = [remark.text for remark in remarks(run) if remark.level == "warning"]
     lines.extend(f"Warning: {text}" for text in warnings[: most - len(lines)])
     return "\n".join(lines)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from handful.core.records import Evaluation, Prediction, Run
+from handful.core.spreadsheet import MARK, protect
+from handful.core.trust import CrossValidation
 from handful.report.learning import trainings
 from handful.report.numbers import ReliabilityPoint, SearchCurve, answers
 from handful.report.reliance import reliance
+from handful.report.suspects import doubts
 from handful.report.text import encodable
 
 Cell = str | int | float
-
-RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""First characters that make a spreadsheet take a cell for a formula (OWASP, CSV injection)."""
-
-MARK = "'"
 
 
 def skipped_csv(run: Run) -> str:
@@ -59,6 +57,18 @@ def answers_csv(predictions: Iterable[Prediction], classes: Sequence[str]) -> st
         for each in predictions
     )
     return csv_text(header, rows)
+
+
+def suspects_csv(run: Run) -> str:
+    """Returns the training pictures whose labels are doubtful: path, label, suggested, probability, rank.
+
+    Fed back with `--labels` it changes nothing until cells of `label` are corrected, or emptied.
+    """
+    rows = (
+        (each.picture.path, each.label, each.suggested, each.probability, rank)
+        for rank, each in enumerate(doubts(run), start=1)
+    )
+    return csv_text(("path", "label", "suggested", "probability", "rank"), rows)
 
 
 def confusion_csv(figures: Evaluation) -> str:
@@ -120,6 +130,8 @@ def reliance_tables(run: Run) -> dict[str, str]:
     tables: dict[str, str] = {}
     if known is None:
         return tables
+    if known.trust.cross:
+        tables["folds.csv"] = folds_csv(known.trust.cross)
     if known.risk_chart:
         curves = {"held out": known.risk_chart.held_out, "test": known.risk_chart.test}
         risks = (
@@ -144,6 +156,23 @@ def reliance_tables(run: Run) -> dict[str, str]:
     return tables
 
 
+def folds_csv(cross: CrossValidation) -> str:
+    """Returns every fold: repeat, fold, n_train, n_test, accuracy, heads, gain over the runner-up (or nothing)."""
+    rows = (
+        (
+            each.repeat + 1,
+            place % cross.n_folds + 1,
+            each.n_train,
+            each.n_test,
+            each.accuracy,
+            "+".join(each.heads),
+            "" if each.gain is None else each.gain,
+        )
+        for place, each in enumerate(cross.folds)
+    )
+    return csv_text(("repeat", "fold", "n_train", "n_test", "accuracy", "heads", "gain"), rows)
+
+
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Returns a table as CSV (RFC 4180 with LF); NaN is an empty cell, text is protected by `protected`."""
     lines = (",".join(_quoted(cell) for cell in _cells(row)) for row in (header, *rows))
@@ -159,8 +188,7 @@ def protected(text: str) -> str:
         >>> protected("=1+1"), protected("'s"), protected("cat/1.jpg")
         ("'=1+1", "''s", 'cat/1.jpg')
     """
-    text = encodable(text)
-    return MARK + text if text.startswith((*RUNS_IN_A_SPREADSHEET, MARK)) else text
+    return protect(encodable(text))
 
 
 def plain(cell: str) -> str:

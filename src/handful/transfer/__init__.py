@@ -1,6 +1,7 @@
 """How a pre-trained network is transferred to the user's pictures, and why that way."""
 
 from handful.transfer.choose import choose, decide
+from handful.transfer.cross import check_folds
 from handful.transfer.model import Examined, Member, Model, classify, examine
 from handful.transfer.plan import choose_backbones
 from handful.transfer.probe import Trained, locate_weights
@@ -13,6 +14,7 @@ __all__ = [
     "Model",
     "Trained",
     "Way",
+    "check_folds",
     "check_miss",
     "check_ways",
     "choose",

@@ -12,10 +12,20 @@ import numpy as np
 from handful.backbones import BackboneSpec, LocatedWeights, locate, random_weights
 from handful.core.config import TrainConfig
 from handful.core.progress import Progress
-from handful.core.records import FittedHead, FloatArray, ImageTable, IntArray, Picture, Resolved, Split, WeightsUsed
+from handful.core.records import (
+    FeatureArray,
+    FittedHead,
+    FloatArray,
+    ImageTable,
+    IntArray,
+    Picture,
+    Resolved,
+    Split,
+    WeightsUsed,
+)
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Preprocessing, extract
-from handful.heads import fit_head, pool_views
+from handful.heads import balanced_weights, fit_head, pool_views
 from handful.split import units
 from handful.transfer.frozen import engine_options, frozen_trunk
 from handful.transfer.gate import Gate, examine_precision
@@ -146,19 +156,21 @@ class _Probe:
             threads=self.threads,
             progress=self.progress,
         ).values
-        n_rows = features.shape[1] if self.config.features.view_use == "rows" else 1
-        rows = features.reshape(len(train) * n_rows, -1) if n_rows > 1 else features.mean(axis=1)
+        rows, n_rows = as_rows(features, view_use=self.config.features.view_use)
+        labels = self.table.labels[self.split.train]
+        weights = weights_of(self.config, labels, n_classes=len(self.table.classes))
         head, kind = fit_head(
             rows,
-            np.repeat(self.table.labels[self.split.train], n_rows),
+            np.repeat(labels, n_rows),
             kind=self.config.heads.head,
             n_classes=len(self.table.classes),
             units=np.repeat(units(train), n_rows),
             seed=self.config.run.seed,
+            weights=None if weights is None else np.repeat(weights, n_rows),
             progress=self.progress,
         )
         if n_rows > 1:
-            head = pool_views(head, self.table.labels[self.split.train], n_views=n_rows)
+            head = pool_views(head, labels, n_views=n_rows, weights=weights)
         options = {**plan.options, **engine_options(trunk, gate), "head": kind}
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
 
@@ -184,6 +196,25 @@ class _Probe:
             progress=self.progress,
         )
         return (trunk if gate.passes else full), gate
+
+
+def as_rows(features: FeatureArray, *, view_use: str) -> tuple[FeatureArray, int]:
+    """Returns what an output layer learns from, and how many rows each picture has in it.
+
+    Args:
+        features: float32 (N, V, D).
+        view_use: "rows" for every view as a row, float32 (N V, D), or "average", float32 (N, D).
+    """
+    n_images, n_views, _ = features.shape
+    if view_use == "rows" and n_views > 1:
+        return features.reshape(n_images * n_views, -1), n_views
+    mean: FeatureArray = features.mean(axis=1)
+    return mean, 1
+
+
+def weights_of(config: TrainConfig, labels: IntArray, *, n_classes: int) -> FloatArray | None:
+    """Returns float64 (N,), mean 1, how much each picture counts; None where all count alike."""
+    return balanced_weights(labels, n_classes) if config.heads.class_weights == "balanced" else None
 
 
 def probe_loss(

@@ -6,16 +6,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from handful.core.config import TrustConfig
+from handful.core.config import TrainConfig, TrustConfig
 from handful.core.errors import ConfigError
 from handful.core.machine import limit_threads
 from handful.core.notation import nearest, read_miss
 from handful.core.progress import Progress
-from handful.core.records import FeatureArray, ImageTable, Split
-from handful.core.trust import Rules, Trust
-from handful.evaluate import choose_answering, choose_sets, choose_threshold, forecast, get_familiar, risk_curve
+from handful.core.records import FeatureArray, FloatArray, ImageTable, IntArray, Split
+from handful.core.trust import Rules, Suspect, Trust
+from handful.evaluate import (
+    choose_answering,
+    choose_sets,
+    choose_threshold,
+    doubt_labels,
+    forecast,
+    get_familiar,
+    risk_curve,
+)
 from handful.features import extract
 from handful.split import units
+from handful.transfer.cross import cross_validate
 from handful.transfer.growth import refit, why_not
 from handful.transfer.model import Member
 from handful.transfer.probe import Trained
@@ -44,9 +53,8 @@ def find_trust(
     trained: Trained,
     table: ImageTable,
     split: Split,
-    config: TrustConfig,
+    config: TrainConfig,
     *,
-    seed: int,
     threads: int,
     progress: Progress,
 ) -> Trust:
@@ -58,34 +66,35 @@ def find_trust(
         trained: the classifier.
         table: the data set.
         split: its parts.
-        config: what was asked for.
-        seed: of subsets and bootstrap.
+        config: the options; what was asked for is in its room `trust`.
         threads: resolved.
         progress: told about the work.
     """
     labels, proba = table.labels[trained.held_out], trained.held_out_proba
-    rules = Rules(
-        choose_answering(proba, labels, risk=config.risk), choose_sets(proba, labels, coverage=config.coverage)
-    )
-    risks = risk_curve(proba, labels)
+    asked, seed = config.trust, config.run.seed
+    rules = Rules(choose_answering(proba, labels, risk=asked.risk), choose_sets(proba, labels, coverage=asked.coverage))
+    found = Trust(rules, risk_curve(proba, labels), suspects=_suspects(trained.held_out, proba, labels))
     left_out: tuple[str, ...] = ()
-    if config.miss:
-        name, limit = read_miss(config.miss)
+    if asked.miss:
+        name, limit = read_miss(asked.miss)
         label = table.classes.index(name)
         if label in labels:
             rules = replace(rules, miss=choose_threshold(proba, labels, label=label, limit=limit))
         else:
             left_out = (f"How not to miss '{name}' is not known: no held-out picture is of that class.",)
     if trained.training:
-        return Trust(rules, risks, left_out=(*left_out, LAYERS_WERE_TRAINED))
-    found = [_features(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
+        return replace(found, rules=rules, left_out=(*left_out, LAYERS_WERE_TRAINED))
+    views = [_views(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
+    if asked.folds is not None:
+        found = replace(found, cross=cross_validate(trained, views, table, split, config, progress=progress))
+    seen: list[FeatureArray] = [values.mean(axis=1) for values in views]
     own = units([table.pictures[index] for index in split.train])
-    rules = replace(rules, familiar=get_familiar(found[0], own, seed=seed))
+    rules = replace(rules, familiar=get_familiar(seen[0], own, seed=seed))
     if reason := why_not(labels, len(table.classes)):
-        return Trust(rules, risks, left_out=(*left_out, reason))
+        return replace(found, rules=rules, left_out=(*left_out, reason))
     with limit_threads(1):  # the systems are small: on a busy machine threads wait for each other longer than they work
         sizes, wrong = refit(
-            _side_by_side(found), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
+            _side_by_side(seen), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
         )
     growth = forecast(
         sizes,
@@ -96,12 +105,26 @@ def find_trust(
         n_test=len(split.test),
         seed=seed,
     )
-    return Trust(rules, risks, growth, left_out=left_out)
+    return replace(found, rules=rules, growth=growth, left_out=left_out)
 
 
-def _features(member: Member, table: ImageTable, split: Split, *, threads: int, progress: Progress) -> FeatureArray:
-    """Returns float32 (N, D): the training pictures' features, which the cache has, the mean of their views."""
-    values = extract(
+def _suspects(rows: IntArray, proba: FloatArray, labels: IntArray) -> tuple[Suspect, ...]:
+    """Returns the pictures whose labels are doubtful; `rows` are their places in the table."""
+    doubts = doubt_labels(proba, labels)
+    return tuple(
+        Suspect(
+            index=int(rows[row]),
+            suggested=int(doubts.suggested[row]),
+            probability=float(proba[row, doubts.suggested[row]]),
+            of_label=float(proba[row, labels[row]]),
+        )
+        for row in doubts.order[: doubts.n_flagged]
+    )
+
+
+def _views(member: Member, table: ImageTable, split: Split, *, threads: int, progress: Progress) -> FeatureArray:
+    """Returns float32 (N, V, D): the training pictures' features, which the cache has."""
+    return extract(
         member.trunk,
         table,
         [table.pictures[index] for index in split.train],
@@ -110,8 +133,6 @@ def _features(member: Member, table: ImageTable, split: Split, *, threads: int, 
         threads=threads,
         progress=progress,
     ).values
-    mean: FeatureArray = values.mean(axis=1)
-    return mean
 
 
 def _side_by_side(found: list[FeatureArray]) -> FeatureArray:

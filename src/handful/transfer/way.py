@@ -77,10 +77,33 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
             "layer by gradient descent. Leave out what was given, or train layers with --strategy freeze, full or "
             "scratch, or with new layers such as --head 75-C."
         )
+    _check_folds(config)
+    if config.heads.class_weights != "none" and (strategy == "auto" or trains_layers(config)):
+        raise ConfigError(
+            f"class_weights is {config.heads.class_weights!r}, strategy is {strategy!r} and head is "
+            f"{config.heads.head!r}: only an output layer that is solved for weighs classes. Take --strategy features "
+            "with a head such as auto, or leave out --class-weights."
+        )
     if strategy != "features" and config.heads.head in HEADS and config.heads.head != "auto":
         raise ConfigError(
             f"head is {config.heads.head!r}, which is solved for on fixed features; strategy {strategy!r} trains "
             "layers. Give new layers such as --head C or --head 75-C, or leave it out."
+        )
+
+
+def _check_folds(config: TrainConfig) -> None:
+    trust, strategy = config.trust, config.transfer.strategy
+    if trust.folds is None and trust.repeats > 1:
+        raise ConfigError(
+            f"repeats is {trust.repeats} and would do nothing: nothing is cross-validated. Give the number of parts "
+            "too, for instance --folds 5, or leave it out."
+        )
+    if trust.folds is not None and (strategy == "auto" or trains_layers(config)):
+        raise ConfigError(
+            f"folds is {trust.folds}, strategy is {strategy!r} and head is {config.heads.head!r}: cross-validation "
+            "solves for the output layer again in every fold, and layers trained by gradient descent would take as "
+            "many trainings. Take --strategy features with a head that is solved for, or leave out --folds and see "
+            "the spread over trainings with `handful study --seeds 5`."
         )
 
 
