@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-real check install clean
+.PHONY: demo test test-real bench check install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/handful demo
@@ -16,6 +16,9 @@ test: $(VENV)/.test
 
 test-real: $(VENV)/.test
 	$(BIN)/pytest -m real
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks.engines
 
 check: $(VENV)/.test
 	$(BIN)/ruff check

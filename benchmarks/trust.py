@@ -75,7 +75,7 @@ def known(data: Path, *, classes: tuple[str, ...] = ()) -> Known:
     pictures = list(table.pictures)
     plan = plan_features(config.features, spec, pictures, held_out_loss=lambda _: 0.0)
     features = extract(
-        trunk_from_weights(spec, located, threads=THREADS, progress=Silent()),
+        trunk_from_weights(spec, located, threads=threads, progress=Silent()),
         table,
         pictures,
         preprocessing=plan.preprocessing,
