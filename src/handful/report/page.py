@@ -27,7 +27,7 @@ from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
 from handful.report.summary import held_out_noun
-from handful.report.text import counted, percent, percent_range, printable, seconds
+from handful.report.text import counted, megabytes, percent, percent_range, printable, seconds
 from handful.report.thumbnails import thumbnail
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def environment(*packages: str) -> jinja2.Environment:
         "range": lambda interval: _unbroken(percent_range(interval)),
         "counted": counted,
         "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        "megabytes": lambda n_bytes: _unbroken(megabytes(n_bytes)),
         "seconds": lambda duration: _unbroken(seconds(duration)),
+        "capital": lambda text: f"{text[:1].upper()}{text[1:]}",
         "shown": _shown,
         "breakable": _breakable,
         "polyline": _polyline,
@@ -144,6 +146,7 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "reliability": reliability(run),
         "choice": choice(run),
         "learnings": learnings(run),
+        "ranking": run.ranking,
         "leaked": leaked_pairs(run),
         "reliance": reliance(run),
         "shares": SHARES,

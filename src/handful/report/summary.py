@@ -10,9 +10,10 @@ from handful.report.text import counted, percent, percent_range, printable, seco
 
 
 def summary(run: Run) -> str:
-    """Returns the result in 3 to 6 lines for the terminal, 7 with how its way was chosen; the first can stand alone.
+    """Returns the result in 3 to 6 lines for the terminal; the first can stand alone.
 
-    The lines hold no markup and no control characters, whatever the classes are called.
+    How its network and its way were chosen takes one more line each. The lines hold no markup and no control
+    characters, whatever the classes are called.
     """
     figures, held_out = run.evaluation, run.held_out
     lines = [
@@ -24,6 +25,9 @@ def summary(run: Run) -> str:
         *_trained(run),
     ]
     most = 6
+    if run.ranking:
+        lines.append(f"Network {run.ranking.best}: {printable(run.ranking.reason)}.")
+        most += 1
     if run.decision:
         lines.append(f"Strategy {run.strategy.value}: {printable(run.strategy.reason)}.")
         most += 1

@@ -2,12 +2,14 @@
 
 from handful.transfer.choose import choose, decide
 from handful.transfer.model import Examined, Member, Model, classify, examine
-from handful.transfer.plan import choose_backbones
+from handful.transfer.plan import BEST, choose_backbones
 from handful.transfer.probe import Trained, locate_weights
+from handful.transfer.ranking import locate_all, rank
 from handful.transfer.trust import check_miss, find_trust
 from handful.transfer.way import Way, check_ways, choose_way, fill, idle_options, train_way
 
 __all__ = [
+    "BEST",
     "Examined",
     "Member",
     "Model",
@@ -24,6 +26,8 @@ __all__ = [
     "fill",
     "find_trust",
     "idle_options",
+    "locate_all",
     "locate_weights",
+    "rank",
     "train_way",
 ]
