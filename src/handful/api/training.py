@@ -30,6 +30,7 @@ from handful.core.records import (
     FloatArray,
     ImageTable,
     IntArray,
+    Picture,
     Resolved,
     Run,
     Split,
@@ -41,6 +42,7 @@ from handful.report import write_run
 from handful.split import split
 from handful.transfer import (
     BEST,
+    Examined,
     Trained,
     Way,
     check_miss,
@@ -50,6 +52,7 @@ from handful.transfer import (
     decide,
     examine,
     fill,
+    find_looks,
     find_trust,
     idle_options,
     locate_all,
@@ -97,8 +100,7 @@ def train(
         out: the run folder to make; by default `run` in the current folder, or `run-2`, `run-3`, ...
         config: all options at once; or give single ones by name.
         progress: told about the work.
-        options: any option of `TrainConfig` by name, for instance `backbone="alexnet", seed=1`. (The only open keyword
-            list of this library: the options are fields of `TrainConfig`, checked there, and written once.)
+        options: any option of `TrainConfig` by name, such as `seed=1`; the library's only open keyword list.
 
     Returns:
         The classifier, its figures, and where the report is.
@@ -131,10 +133,10 @@ def train(
         model = replace(trained.model, rules=trust.rules)
         measure = partial(_measured, table=table, split=parts)
         answer = partial(examine, model, table, threads=threads, progress=watch, use_cache=True)
-        unused = [] if trained.training or chosen.decision else [table.pictures[i] for i in parts.validation]
-        validation = measure(answer(unused).proba, parts.validation) if unused else None
         with clock("test"):
             test = answer([table.pictures[i] for i in parts.test])
+        with clock("see where it looks"):
+            looks = find_looks(model, table, parts, test.proba, seed=config.run.seed, threads=threads, progress=watch)
         with clock("save the model"):
             export.save(model, staging / "model")
         run = Run(
@@ -152,11 +154,12 @@ def train(
             machine=describe_machine(threads),
             command=command_line(Path(data), config),
             seed=config.run.seed,
-            validation=validation,
+            validation=None if trained.training or chosen.decision else _validation(table, parts, answer, measure),
             training=trained.training,
             trust=replace(trust, test_distances=test.distances),
             unleaked=_unleaked(test.proba, parts, measure),
             ranking=chosen.ranking,
+            looks=looks,
             decision=chosen.decision and replace(chosen.decision, command=_direct(Path(data), chosen.config)),
         )
         with watch.stage("Report", 1):
@@ -264,6 +267,17 @@ def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Sp
     """Returns the figures of some of the table's pictures, against the training part's most frequent class."""
     labels = table.labels
     return evaluate(proba, labels[rows], classes=table.classes, train_labels=labels[split.train])
+
+
+def _validation(
+    table: ImageTable,
+    parts: Split,
+    answer: Callable[[list[Picture]], Examined],
+    measure: Callable[[FloatArray, IntArray], Evaluation],
+) -> Evaluation | None:
+    """Returns the figures on the user's own validation part, where there is one."""
+    pictures = [table.pictures[index] for index in parts.validation]
+    return measure(answer(pictures).proba, parts.validation) if pictures else None
 
 
 def _unleaked(

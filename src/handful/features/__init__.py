@@ -1,7 +1,8 @@
 """Frozen activations of pictures, computed once."""
 
 from handful.features.extract import Show, extract
-from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare
+from handful.features.places import place_maps
+from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare, seen_part
 from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_state, trunk_from_weights
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "Show",
     "View",
     "extract",
+    "place_maps",
     "prepare",
+    "seen_part",
     "serialise",
     "trunk_from_state",
     "trunk_from_weights",

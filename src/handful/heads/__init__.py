@@ -1,7 +1,16 @@
 """New output layers on frozen features: arrays in, arrays out."""
 
 from handful.heads.fit import fit_head, pool_views, predict_proba
+from handful.heads.gradient import score_gradient
 from handful.heads.probability import choose_temperature, softmax
 from handful.heads.stacked import stacked_scores
 
-__all__ = ["choose_temperature", "fit_head", "pool_views", "predict_proba", "softmax", "stacked_scores"]
+__all__ = [
+    "choose_temperature",
+    "fit_head",
+    "pool_views",
+    "predict_proba",
+    "score_gradient",
+    "softmax",
+    "stacked_scores",
+]

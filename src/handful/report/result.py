@@ -10,6 +10,7 @@ from handful.core.ranking import Ranking
 from handful.core.records import Evaluation, Resolved, Run
 from handful.core.training import Training
 from handful.evaluate import FALSE_ALARMS
+from handful.report.cards import looks_dict
 from handful.report.leaks import leaks_dict
 from handful.report.learning import epochs_done, trainings
 from handful.report.reliance import Operating, Reliance, reliance
@@ -58,6 +59,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "ranking": None if run.ranking is None else ranking_dict(run.ranking),
         "trust": reliance_dict(known) if (known := reliance(run)) else None,
         "leaks": leaks_dict(run),
+        "looks": looks_dict(run),
         "held_out": _short(run.held_out),
         "validation": None if run.validation is None else _short(run.validation),
         "seconds": seconds_by_stage(run),

@@ -1,6 +1,7 @@
 """How a pre-trained network is transferred to the user's pictures, and why that way."""
 
 from handful.transfer.choose import choose, decide
+from handful.transfer.looks import find_looks
 from handful.transfer.model import Examined, Member, Model, classify, examine
 from handful.transfer.plan import BEST, choose_backbones
 from handful.transfer.probe import Trained, locate_weights
@@ -24,6 +25,7 @@ __all__ = [
     "decide",
     "examine",
     "fill",
+    "find_looks",
     "find_trust",
     "idle_options",
     "locate_all",
