@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import handful
+from handful.backbones import catalog
 from handful.cli import main as cli
 from handful.core.config import option_fields
 from handful.testing.pictures import draw_folder
@@ -281,3 +282,26 @@ def test_a_cache_that_cannot_be_written_to_is_said_before_any_work(command, phot
     code, _, err = command("train", photos, "--backbone", "toy")
     assert code == 2
     assert "HANDFUL_CACHE" in err
+
+
+def test_networks_are_ranked_on_the_pictures_and_the_best_is_trained(command, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog, "SPECS", (catalog.find("toy"), catalog.find("vgg16")))
+    code, out, _ = command("backbones", "--rank", photos, "--seed", 1)
+    assert code == 0
+    assert "judged on 40 held-out training pictures" in out
+    assert "handful backbones --get vgg16" in out
+    assert f"Train   handful train {photos} --backbone toy --seed 1" in out
+    ranked = json.loads(command("backbones", "--rank", photos, "--json")[1])
+    assert (ranked["best"], ranked["n_pictures"]) == ("toy", 40)
+    code, out, _ = command("train", photos, "--backbone", "best", "--out", "run", "--json")
+    assert code == 0
+    assert json.loads(out)["ranking"]["networks"][0]["backbone"] == json.loads(out)["backbone"] == "toy"
+    options = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert options["backbone"] == {"value": "toy", "reason": json.loads(out)["ranking"]["reason"]}
+    assert 'id="network"' in (tmp_path / "run" / "report.html").read_text("utf-8")
+
+
+def test_options_about_pictures_need_pictures_to_rank_on(command):
+    code, _, err = command("backbones", "--classes", "a,b")
+    assert code == 2
+    assert "classes would do nothing without --rank PHOTOS/" in err

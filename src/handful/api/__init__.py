@@ -2,7 +2,7 @@
 
 from handful.api.prediction import Classifier, Predictions, load
 from handful.api.studies import StudyResult, run_study, train_from_study
-from handful.api.training import Result, advise, train
+from handful.api.training import Result, advise, rank_backbones, train
 
 __all__ = [
     "Classifier",
@@ -11,6 +11,7 @@ __all__ = [
     "StudyResult",
     "advise",
     "load",
+    "rank_backbones",
     "run_study",
     "train",
     "train_from_study",

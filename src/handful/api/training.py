@@ -23,12 +23,14 @@ from handful.core.errors import ConfigError
 from handful.core.files import check_cache, free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
 from handful.core.progress import Progress, Silent
+from handful.core.ranking import Ranking
 from handful.core.records import (
     Evaluation,
     Finding,
     FloatArray,
     ImageTable,
     IntArray,
+    Picture,
     Resolved,
     Run,
     Split,
@@ -39,6 +41,8 @@ from handful.images import read
 from handful.report import write_run
 from handful.split import split
 from handful.transfer import (
+    BEST,
+    Examined,
     Trained,
     Way,
     check_folds,
@@ -49,9 +53,12 @@ from handful.transfer import (
     decide,
     examine,
     fill,
+    find_looks,
     find_trust,
     idle_options,
+    locate_all,
     locate_weights,
+    rank,
     train_way,
 )
 
@@ -94,8 +101,7 @@ def train(
         out: the run folder to make; by default `run` in the current folder, or `run-2`, `run-3`, ...
         config: all options at once; or give single ones by name.
         progress: told about the work.
-        options: any option of `TrainConfig` by name, for instance `backbone="alexnet", seed=1`. (The only open keyword
-            list of this library: the options are fields of `TrainConfig`, checked there, and written once.)
+        options: any option of `TrainConfig` by name, such as `seed=1`; the library's only open keyword list.
 
     Returns:
         The classifier, its figures, and where the report is.
@@ -111,7 +117,7 @@ def train(
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
     with staged_folder(folder) as staging, limit_threads(threads):
-        backbones = locate_weights(config)
+        backbones = locate_all(config) if config.features.backbone == BEST else locate_weights(config)
         check_ways(config, backbones)
         with clock("read pictures"):
             table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
@@ -119,18 +125,17 @@ def train(
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
             trained = chosen.trained or train_way(
-                table, parts, chosen.config, backbones=backbones, threads=threads, progress=watch
+                table, parts, chosen.config, backbones=chosen.backbones, threads=threads, progress=watch
             )
         with clock("find out what to rely on"):
             trust = find_trust(trained, table, parts, chosen.config, threads=threads, progress=watch)
         model = replace(trained.model, rules=trust.rules)
         measure = partial(_measured, table=table, split=parts)
         answer = partial(examine, model, table, threads=threads, progress=watch, use_cache=True)
-        validation = None
-        if len(parts.validation) and not (trained.training or chosen.decision):
-            validation = measure(answer([table.pictures[i] for i in parts.validation]).proba, parts.validation)
         with clock("test"):
             test = answer([table.pictures[i] for i in parts.test])
+        with clock("see where it looks"):
+            looks = find_looks(model, table, parts, test.proba, seed=config.run.seed, threads=threads, progress=watch)
         with clock("save the model"):
             export.save(model, staging / "model")
         run = Run(
@@ -148,10 +153,12 @@ def train(
             machine=describe_machine(threads),
             command=command_line(Path(data), config),
             seed=config.run.seed,
-            validation=validation,
+            validation=None if trained.training or chosen.decision else _validation(table, parts, answer, measure),
             training=trained.training,
             trust=replace(trust, test_distances=test.distances),
             unleaked=_unleaked(test.proba, parts, measure),
+            ranking=chosen.ranking,
+            looks=looks,
             decision=chosen.decision and replace(chosen.decision, command=_direct(Path(data), chosen.config)),
         )
         with watch.stage("Report", 1):
@@ -194,6 +201,44 @@ def advise(
     return replace(decision, command=_direct(Path(data), fill(config, decision.plan)))
 
 
+def rank_backbones(
+    data: str | PathLike[str],
+    *,
+    config: TrainConfig | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Ranking:
+    """Compares the pre-trained networks at hand on the training part of a data set, the best first.
+
+    The test part is drawn as `train` draws it, and takes no part. `handful.transfer.ranking` has the rule; features
+    are kept, so that training with the first network computes none of them again.
+
+    Args:
+        data: as in `train`.
+        config: all options at once; or give single ones by name.
+        progress: told about the work.
+        options: as in `train`, less `backbone`.
+
+    Raises:
+        ConfigError: an option that does not exist or cannot work, or a network that is named.
+        DataError: pictures that cannot be used as they are.
+        WeightsError: no network is at hand.
+    """
+    config = one_config(config, options)
+    if config.features.backbone not in ("auto", BEST):
+        raise ConfigError(
+            f"backbone is {config.features.backbone!r}, but all networks at hand are ranked. Leave it out."
+        )
+    config = replace(config, features=replace(config.features, backbone=BEST))
+    threads, watch = count_threads(config.run.threads), progress or Silent()
+    check_cache()
+    with limit_threads(threads):
+        backbones = locate_all(config)
+        check_ways(config, backbones)
+        table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
+        return rank(table, parts, config, backbones=backbones, threads=threads, progress=watch)
+
+
 @dataclass
 class _Clock:
     """Measures stages of a run."""
@@ -225,6 +270,17 @@ def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Sp
     return evaluate(proba, labels[rows], classes=table.classes, train_labels=labels[split.train])
 
 
+def _validation(
+    table: ImageTable,
+    parts: Split,
+    answer: Callable[[list[Picture]], Examined],
+    measure: Callable[[FloatArray, IntArray], Evaluation],
+) -> Evaluation | None:
+    """Returns the figures on the user's own validation part, where there is one."""
+    pictures = [table.pictures[index] for index in parts.validation]
+    return measure(answer(pictures).proba, parts.validation) if pictures else None
+
+
 def _unleaked(
     proba: FloatArray, parts: Split, measure: Callable[[FloatArray, IntArray], Evaluation]
 ) -> Evaluation | None:
@@ -238,7 +294,8 @@ def _resolved(way: Way, trained: Trained) -> dict[str, Resolved]:
     planned = {
         name: Resolved(trained.options.get(name, value).value, value.reason) for name, value in way.planned.items()
     }
-    return {**given_options(way.config), **trained.options, **planned, "strategy": way.strategy}
+    ranked = {"backbone": Resolved(way.ranking.best, way.ranking.reason)} if way.ranking else {}
+    return {**given_options(way.config), **trained.options, **planned, **ranked, "strategy": way.strategy}
 
 
 def _noted(table: ImageTable, note: str) -> ImageTable:

@@ -96,9 +96,20 @@ def random_weights(spec: BackboneSpec, *, seed: int) -> LocatedWeights:
     return LocatedWeights(Path(file.name), file, file.sha256, str(file.origin))
 
 
-def availability() -> tuple[Availability, ...]:
-    """Returns, for every network, whether its weights are at hand, and where or how to get them."""
-    return tuple(_availability(spec) for spec in catalog.SPECS)
+def availability(folder: Path | None = None) -> tuple[Availability, ...]:
+    """Returns, for every network, whether its weights are at hand, and where or how to get them.
+
+    Args:
+        folder: where to look first, as in `locate`.
+
+    Raises:
+        WeightsError: there is no such folder or file.
+    """
+    if folder is not None and not folder.exists():
+        raise WeightsError(
+            f"there is no folder or file {folder}. Expected a folder that handful backbones --export made."
+        )
+    return tuple(_availability(spec, folder) for spec in catalog.SPECS)
 
 
 def cache_path(file: WeightsFile) -> Path:
@@ -117,9 +128,9 @@ def how_to_get(spec: BackboneSpec) -> str:
     return f"handful backbones --get {spec.name}"
 
 
-def _availability(spec: BackboneSpec) -> Availability:
+def _availability(spec: BackboneSpec, folder: Path | None) -> Availability:
     try:
-        located = locate(spec)
+        located = locate(spec, folder=folder)
     except WeightsError as error:
         damaged = "damaged" in str(error)
         return Availability(spec, None, str(error) if damaged else how_to_get(spec))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
+from handful.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from handful.core.ranking import Ranking
 
 
 def backbones(
+    options: dict[str, Any],
+    rank: Annotated[
+        Path | None, typer.Option(help="Compare the networks at hand on these pictures (a folder, table or archive).")
+    ] = None,
     get: Annotated[str | None, typer.Option(help="Fetch this network's weights, verify them and keep them.")] = None,
     full: Annotated[
         bool, typer.Option("--full", help="With --get: all layers from the publisher, not the convolutions alone.")
@@ -19,12 +27,23 @@ def backbones(
     export: Annotated[
         Path | None, typer.Option(help="Copy all weights at hand into this folder, for a machine without network.")
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never open a network connection.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the pre-trained networks; fetch one; carry them to another machine."""
+    """Show the pre-trained networks; compare them on your pictures; fetch one; carry them to another machine."""
     answer = Answer(as_json)
-    if get is not None:
+    offline = bool(options.get("offline"))
+    if rank is None and (idle := sorted(options.keys() - {"offline"})):
+        raise ConfigError(f"{', '.join(idle)} would do nothing without --rank PHOTOS/. Leave out what was given.")
+    if rank is not None:
+        from handful.api import rank_backbones
+        from handful.api.options import command_line
+        from handful.core.config import TrainConfig
+        from handful.report.result import ranking_dict
+
+        ranking = rank_backbones(rank, progress=Bars(), **options)
+        command = command_line(rank, TrainConfig.of({**options, "backbone": ranking.best}))
+        answer.give("\n".join(_ranked(ranking, command)), ranking_dict(ranking))
+    elif get is not None:
         from handful.backbones import get as fetch
 
         located = fetch(get, full=full, offline=offline, progress=Bars())
@@ -39,6 +58,24 @@ def backbones(
     else:
         text, networks = _listing()
         answer.give(text, {"backbones": networks})
+
+
+def _ranked(ranking: Ranking, command: str) -> list[str]:
+    from handful.report.text import megabytes, percent, percent_range, seconds
+
+    lines = [
+        f"{len(ranking.networks)} networks at hand, judged on {ranking.n_pictures} held-out training pictures",
+        f"  {'network':<18} {'right':>7}  {'95 % interval':<15} {'log loss':>8} {'time':>12} {'weights':>9}  licence",
+    ]
+    for place, each in enumerate(ranking.networks, start=1):
+        lines += [
+            f"{place} {each.backbone:<18} {percent(each.accuracy):>7}  {percent_range(each.accuracy_interval):<15} "
+            f"{each.loss:>8.4f} {seconds(each.seconds):>12} {megabytes(each.n_bytes):>9}  {each.licence}",
+            f"    {each.sentence}",
+        ]
+    if ranking.others:
+        lines += ["", "Not compared", *(f"  {each.backbone:<18} {each.reason}" for each in ranking.others)]
+    return [*lines, "", f"Why     {ranking.reason}", f"Train   {command}"]
 
 
 def _listing() -> tuple[str, list[dict[str, object]]]:

@@ -13,7 +13,7 @@ import typer
 from handful.cli import advise, backbones, cache, check, demo, predict, report, reproduce, study, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
-from handful.core.config import NOT_STUDIED
+from handful.core.config import NOT_RANKED, NOT_STUDIED
 from handful.core.errors import HandfulError
 
 OUR_FAULT, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -48,7 +48,9 @@ app.command("train")(with_options(train.train))
 app.command("advise")(with_options(advise.advise, rooms=("reading", "split", "features", "run")))
 app.command("predict")(predict.predict)
 app.command("check")(with_options(check.check, rooms=("reading",)))
-app.command("backbones")(backbones.backbones)
+app.command("backbones")(
+    with_options(backbones.backbones, rooms=("reading", "split", "features", "run"), without=NOT_RANKED)
+)
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)

@@ -125,7 +125,10 @@ class SplitConfig:
 class FeaturesConfig:
     """The features room: what the frozen network is shown."""
 
-    backbone: str = option("auto", "Pre-trained network; several joined by + are averaged (see: handful backbones).")
+    backbone: str = option(
+        "auto",
+        "Pre-trained network; several joined by + are averaged; best ranks those at hand (see: handful backbones).",
+    )
     size: int | None = option(
         None, "Side in pixels of the square that the network sees; its own by default.", low=32, high=1024
     )
@@ -363,6 +366,10 @@ NOT_STUDIED = frozenset(
 )
 """Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
 by validation or by the clock, and has no use for rules about answers. A study's own `--time` is another."""
+
+
+NOT_RANKED = frozenset({"backbone", "views", "view_use", "note"})
+"""Options that ranking networks does not take: it shows each of them the pictures once, as they are."""
 
 
 def option_fields() -> dict[str, tuple[str, dataclasses.Field[Any]]]:

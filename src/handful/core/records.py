@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from handful.core.advice import Decision
+from handful.core.looks import Looks
+from handful.core.ranking import Ranking
 from handful.core.training import Training
 from handful.core.trust import Trust
 
@@ -337,6 +339,8 @@ class Run:
         training: how the layers were trained, one per network; empty where only an output layer was solved for.
         decision: how the way of transfer was chosen, where it was (`--strategy auto`).
         trust: what may be relied on; chosen without the test part.
+        ranking: the networks at hand, compared, where that was asked for (`--backbone best`).
+        looks: where the model looked in some test pictures.
         unleaked: figures on the test pictures that have no copy outside the test part, where others have one.
         test_proba: float64 (N_test, C), rows in the order of `split.test`.
         stages: where the time went.
@@ -365,6 +369,8 @@ class Run:
     decision: Decision | None = None
     trust: Trust | None = None
     unleaked: Evaluation | None = None
+    ranking: Ranking | None = None
+    looks: Looks | None = None
 
 
 Nonlinearity = Literal["rectifier", "sigmoid", "tanh", "hard-tanh"]

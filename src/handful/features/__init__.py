@@ -4,7 +4,8 @@ from handful.features.engines import Engine, Precision, find_engine
 from handful.features.engines.choose import check_engine
 from handful.features.engines.parity import cosines
 from handful.features.extract import Show, extract, extract_at
-from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare
+from handful.features.places import place_maps
+from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare, seen_part
 from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_state, trunk_from_weights
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "extract",
     "extract_at",
     "find_engine",
+    "place_maps",
     "prepare",
+    "seen_part",
     "serialise",
     "trunk_from_state",
     "trunk_from_weights",

@@ -101,6 +101,25 @@ def _square(picture: Image.Image, preprocessing: Preprocessing, view: View) -> I
             assert_never(preprocessing.fit)
 
 
+def seen_part(width: int, height: int, preprocessing: Preprocessing) -> tuple[float, float, float, float]:
+    """Returns where the square lies on the picture: left, top, right and bottom as shares of its width and height.
+
+    Args:
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        preprocessing: fit and share; with "pad" the square has a border outside of [0, 1].
+
+    Example:
+        >>> seen_part(400, 200, Preprocessing(224, "crop", "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
+        (0.25, 0.0, 0.75, 1.0)
+    """
+    if preprocessing.fit == "squash":
+        return 0.0, 0.0, 1.0, 1.0
+    side = min(width, height) * preprocessing.share if preprocessing.fit == "crop" else max(width, height)
+    across, down = side / width, side / height
+    return (1.0 - across) / 2.0, (1.0 - down) / 2.0, (1.0 + across) / 2.0, (1.0 + down) / 2.0
+
+
 def _within(box: tuple[float, float, float, float], view: View) -> tuple[float, float, float, float]:
     """Returns the part of a box that a view shows: the box itself, or one of its corners."""
     if view == "plain":

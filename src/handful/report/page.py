@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from handful.core.records import Evaluation, Run
+from handful.report.cards import looked_cards, plain_cards
 from handful.report.choice import choice
 from handful.report.folds import folds
 from handful.report.leaks import leaked_pairs
@@ -29,13 +30,12 @@ from handful.report.remarks import majority_class, remarks
 from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
 from handful.report.summary import held_out_noun
 from handful.report.suspects import suspicions
-from handful.report.text import counted, percent, percent_range, printable, seconds
-from handful.report.thumbnails import thumbnail
+from handful.report.text import counted, megabytes, percent, percent_range, printable, seconds
+from handful.transfer.looks import N_MISTAKES
 
 if TYPE_CHECKING:
     import jinja2
 
-N_MISTAKES = 12
 N_UNCERTAIN = 8
 N_CONFUSIONS = 15
 N_SKIPPED = 50
@@ -57,14 +57,6 @@ MAIN_OPTIONS = ("backbone", "size", "fit", "interpolation", "views", "view_use",
 
 TRAINING_OPTIONS = ("freeze", "lr", "epochs", "batch", "optimizer", "schedule", "weight_factor", "patience", "augment")
 """The options that decide how layers are trained by gradient descent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A picture and what the model said about it; `image` is a data URL, or "" where it cannot be read any more."""
-
-    answer: Answer
-    image: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +100,9 @@ def environment(*packages: str) -> jinja2.Environment:
         "range": lambda interval: _unbroken(percent_range(interval)),
         "counted": counted,
         "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        "megabytes": lambda n_bytes: _unbroken(megabytes(n_bytes)),
         "seconds": lambda duration: _unbroken(seconds(duration)),
+        "capital": lambda text: f"{text[:1].upper()}{text[1:]}",
         "shown": _shown,
         "breakable": _breakable,
         "polyline": _polyline,
@@ -119,6 +113,8 @@ def environment(*packages: str) -> jinja2.Environment:
 def _content(run: Run, folder: Path) -> dict[str, Any]:
     """Returns what the template needs, all numbers computed."""
     given = answers(run)
+    mistakes = confident_mistakes(given, limit=N_MISTAKES)
+    looks = (*run.looks.mistakes, *run.looks.typical) if run.looks else ()
     classes = by_recall(run.evaluation)
     main_options = (*MAIN_OPTIONS, *TRAINING_OPTIONS) if run.training else MAIN_OPTIONS
     spent = seconds_by_stage(run)
@@ -140,12 +136,16 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "confusions": worst_confusions(run.evaluation, limit=N_CONFUSIONS),
         "classes": classes[:CLASSES_LIMIT],
         "more_classes": classes[CLASSES_LIMIT:],
-        "mistakes": _cards(run, confident_mistakes(given, limit=N_MISTAKES)),
-        "uncertain": _cards(run, least_certain(given, limit=N_UNCERTAIN)),
+        "mistakes": looked_cards(run, mistakes, run.looks.mistakes if run.looks else ()),
+        "typical": looked_cards(run, _typical(run, given), run.looks.typical if run.looks else ()),
+        "uncertain": plain_cards(run, least_certain(given, limit=N_UNCERTAIN)),
+        "has_alike": any(look.alike for look in looks),
+        "map_shape": next((look.places.shape for look in looks if look.places.size > 1), None),
         "close_calls": given and min(answer.confidence for answer in given) < CLOSE_CALL,
         "reliability": reliability(run),
         "choice": choice(run),
         "learnings": learnings(run),
+        "ranking": run.ranking,
         "leaked": leaked_pairs(run),
         "reliance": reliance(run),
         "folds": folds(run),
@@ -172,8 +172,11 @@ def _matrix(figures: Evaluation) -> list[list[Cell]]:
     ]
 
 
-def _cards(run: Run, chosen: tuple[Answer, ...]) -> list[Card]:
-    return [Card(answer, thumbnail(run.table, answer.picture)) for answer in chosen]
+def _typical(run: Run, given: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    """Returns the answers to the typical pictures, class by class."""
+    by_path = {answer.picture.path: answer for answer in given}
+    looks = run.looks.typical if run.looks else ()
+    return tuple(by_path[run.table.pictures[look.index].path] for look in looks)
 
 
 def _counts(run: Run) -> dict[str, tuple[str, int]]:

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from handful.core.advice import Decision
+from handful.core.ranking import Ranking
 from handful.core.records import Evaluation, Resolved, Run
 from handful.core.training import Training
 from handful.evaluate import FALSE_ALARMS
+from handful.report.cards import looks_dict
 from handful.report.folds import cross_dict
 from handful.report.leaks import leaks_dict
 from handful.report.learning import epochs_done, trainings
@@ -56,9 +58,11 @@ def result_dict(run: Run) -> dict[str, Any]:
         ],
         "training": [{"backbone": backbone, **_training(training)} for backbone, training in trainings(run).items()],
         "decision": None if run.decision is None else decision_dict(run.decision),
+        "ranking": None if run.ranking is None else ranking_dict(run.ranking),
         "trust": reliance_dict(known) if (known := reliance(run)) else None,
         "leaks": leaks_dict(run),
         "suspects": suspects_dict(run),
+        "looks": looks_dict(run),
         "held_out": _short(run.held_out),
         "cross_validation": cross_dict(run),
         "validation": None if run.validation is None else _short(run.validation),
@@ -94,6 +98,11 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
         "command": encodable(decision.command),
         "tries": [asdict(tried) for tried in decision.tries],
     }
+
+
+def ranking_dict(ranking: Ranking) -> dict[str, Any]:
+    """Returns the comparison of networks as plain values, by the names of `handful backbones --rank --json`."""
+    return {"best": ranking.best, **asdict(ranking)}
 
 
 def reliance_dict(known: Reliance) -> dict[str, Any]:

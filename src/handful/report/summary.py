@@ -11,9 +11,10 @@ from handful.report.text import counted, percent, percent_range, printable, seco
 
 
 def summary(run: Run) -> str:
-    """Returns the result in 3 to 6 lines for the terminal, and one each on the way, on folds and on labels.
+    """Returns the result in 3 to 6 lines for the terminal; the first can stand alone.
 
-    The first can stand alone. The lines hold no markup and no control characters, whatever the classes are called.
+    How its network and its way were chosen, folds and labels take one more line each. The lines hold no markup and no
+    control characters, whatever the classes are called.
     """
     figures, held_out = run.evaluation, run.held_out
     lines = [
@@ -25,6 +26,9 @@ def summary(run: Run) -> str:
         *_trained(run),
     ]
     most = 6
+    if run.ranking:
+        lines.append(f"Network {run.ranking.best}: {printable(run.ranking.reason)}.")
+        most += 1
     if run.decision:
         lines.append(f"Strategy {run.strategy.value}: {printable(run.strategy.reason)}.")
         most += 1

@@ -34,6 +34,17 @@ def seconds(duration: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def megabytes(n_bytes: int) -> str:
+    """Returns "18.8 MB", "0.02 MB": a million bytes each.
+
+    Example:
+        >>> megabytes(18_826_032)
+        '18.8 MB'
+    """
+    size = n_bytes / 1e6
+    return f"{size:.1f} MB" if size >= 0.1 else f"{size:.2f} MB"
+
+
 def printable(text: str) -> str:
     r"""Returns the text with what cannot be shown safely spelled out, such as `\x1b`.
 

@@ -20,14 +20,31 @@ LONGEST = 360
 QUALITY = 78
 
 
-def thumbnail(table: ImageTable, picture: Picture) -> str:
+def thumbnail(table: ImageTable, picture: Picture, *, shortest: int = SHORTEST) -> str:
     """Returns a JPEG as a data URL, or "" where the picture cannot be read any more (a report must not fail for it)."""
+    small = reduced(table, picture, shortest=shortest)
+    return "" if small is None else data_url(small)
+
+
+def reduced(table: ImageTable, picture: Picture, *, shortest: int) -> Image.Image | None:
+    """Returns a small copy of a picture, in mode RGB; None where it cannot be read any more.
+
+    Args:
+        table: where it comes from.
+        picture: one of the table's.
+        shortest: its shorter side is at most so long; its longer side at most half as long again.
+    """
     try:
-        small = Image.fromarray(pixels(table, picture, shortest=SHORTEST))
+        small = Image.fromarray(pixels(table, picture, shortest=shortest))
     except (HandfulError, OSError):
-        return ""
-    scale = min(1.0, SHORTEST / min(small.size), LONGEST / max(small.size))
-    small = small.resize([max(1, round(side * scale)) for side in small.size], Image.Resampling.BOX)
+        return None
+    longest = LONGEST * shortest // SHORTEST
+    scale = min(1.0, shortest / min(small.size), longest / max(small.size))
+    return small.resize([max(1, round(side * scale)) for side in small.size], Image.Resampling.BOX)
+
+
+def data_url(picture: Image.Image) -> str:
+    """Returns a picture as JPEG inside a URL."""
     stream = io.BytesIO()
-    small.save(stream, format="JPEG", quality=QUALITY, optimize=True)
+    picture.save(stream, format="JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -2,13 +2,16 @@
 
 from handful.transfer.choose import choose, decide
 from handful.transfer.cross import check_folds
+from handful.transfer.looks import find_looks
 from handful.transfer.model import Examined, Member, Model, classify, examine
-from handful.transfer.plan import choose_backbones
+from handful.transfer.plan import BEST, choose_backbones
 from handful.transfer.probe import Trained, locate_weights
+from handful.transfer.ranking import locate_all, rank
 from handful.transfer.trust import check_miss, find_trust
 from handful.transfer.way import Way, check_ways, choose_way, fill, idle_options, train_way
 
 __all__ = [
+    "BEST",
     "Examined",
     "Member",
     "Model",
@@ -24,8 +27,11 @@ __all__ = [
     "decide",
     "examine",
     "fill",
+    "find_looks",
     "find_trust",
     "idle_options",
+    "locate_all",
     "locate_weights",
+    "rank",
     "train_way",
 ]

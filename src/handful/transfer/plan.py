@@ -16,6 +16,9 @@ from handful.features import VIEWS, Fit, Interpolation, Preprocessing, View
 
 DEFAULT_BACKBONE = "efficientnet-lite0"
 
+BEST = "best"
+"""Value of the option `backbone` that ranks the networks at hand and takes the first."""
+
 MIRROR_LIMIT = 1000
 """Pictures up to which the mirror image is worth its time by default: about 20 s of a network on two cores."""
 
@@ -42,8 +45,13 @@ def choose_backbones(config: FeaturesConfig) -> tuple[tuple[BackboneSpec, ...], 
     """Returns the backbones that the option names, in its order.
 
     Raises:
-        ConfigError: an unknown name, or one named twice.
+        ConfigError: an unknown name, or one named twice; "best", which takes pictures to find out.
     """
+    if config.backbone == BEST:
+        raise ConfigError(
+            f"backbone is {BEST!r}, which only handful train can do. To find out which network it is: "
+            "handful backbones --rank PHOTOS/. Then name that one."
+        )
     if config.backbone == "auto":
         reason = "installed with handful, and the default run uses one network"
         return (find(DEFAULT_BACKBONE),), Resolved(DEFAULT_BACKBONE, reason)

@@ -11,13 +11,16 @@ from handful.core.advice import Decision, TransferPlan
 from handful.core.config import HEADS, FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Progress
+from handful.core.ranking import Ranking
 from handful.core.records import ImageTable, Resolved, Split
 from handful.features import Precision, check_engine
 from handful.finetune import check_extras
 from handful.transfer.bench import Candidate
 from handful.transfer.choose import decide
 from handful.transfer.layers import train_layers, trains_layers
+from handful.transfer.plan import BEST
 from handful.transfer.probe import Trained, train_probe
+from handful.transfer.ranking import rank
 from handful.transfer.tries import Tried, try_ways
 
 PROBE = Resolved(
@@ -34,8 +37,10 @@ class Way:
     """A way of transfer.
 
     Attributes:
-        config: the options with the way's own filled in; its strategy is no longer "auto".
+        config: the options with the way's own filled in; its strategy is no longer "auto", its network not "best".
         strategy: the way and the reason for it.
+        backbones: the networks that it takes.
+        ranking: all networks at hand, compared, where the network was left open.
         decision: what was measured and tried, where the way was left open.
         planned: the options that the decision filled in, with its reasons.
         trained: what trying the way made, where it is all that `train_way` would make.
@@ -43,6 +48,8 @@ class Way:
 
     config: TrainConfig
     strategy: Resolved
+    backbones: Backbones
+    ranking: Ranking | None = None
     decision: Decision | None = None
     planned: dict[str, Resolved] = field(default_factory=dict)
     trained: Trained | None = None
@@ -63,7 +70,13 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
             f"precision is {features.precision!r}, which is for the fixed network of a head that is solved for; "
             "training layers chooses its own. Leave it out, or take --strategy features."
         )
-    if len(backbones) > 1 and (config.transfer.strategy == "auto" or trains_layers(config)):
+    ranks = config.features.backbone == BEST
+    if ranks and config.transfer.strategy == "scratch":
+        raise ConfigError(
+            f"backbone is {BEST!r} and strategy is 'scratch': networks are ranked by what they have learnt, and "
+            "scratch starts from random weights. Name a network: --backbone alexnet."
+        )
+    if not ranks and len(backbones) > 1 and (config.transfer.strategy == "auto" or trains_layers(config)):
         raise ConfigError(
             f"backbone is {config.features.backbone!r}, strategy is {config.transfer.strategy!r} and head is "
             f"{config.heads.head!r}: layers are trained for one network at a time. Name one network, or take "
@@ -113,12 +126,18 @@ def choose_way(
     """Returns the way that the user chose, or, for "auto", the one that the training pictures speak for.
 
     What they speak for is measured first; then it is tried beside its alternatives, where time allows. Options that
-    the user set by hand stay as they are in every one of them.
+    the user set by hand stay as they are in every one of them. For "best" the networks are ranked before anything else.
     """
+    if config.features.backbone == BEST:
+        ranking = rank(table, split, config, backbones=backbones, threads=threads, progress=progress)
+        settled = replace(config, features=replace(config.features, backbone=ranking.best))
+        first = [each for each in backbones if each[0].name == ranking.best]
+        way = choose_way(table, split, settled, backbones=first, threads=threads, progress=progress)
+        return replace(way, ranking=ranking)
     strategy = config.transfer.strategy
     if strategy != "auto":
         is_default = strategy == "features" and not trains_layers(config)
-        return Way(config, PROBE if is_default else Resolved(strategy, "chosen by the user"))
+        return Way(config, PROBE if is_default else Resolved(strategy, "chosen by the user"), backbones)
     (backbone,) = backbones
     decision = decide(table, split, config, specs=[backbone[0]], threads=threads, progress=progress)
     candidates = [
@@ -126,7 +145,7 @@ def choose_way(
         for plan in (decision.plan, *(other.plan for other in decision.alternatives))
     ]
     tried = try_ways(candidates, table, split, backbone=backbone, threads=threads, progress=progress)
-    return _taken(config, decision, tried)
+    return _taken(config, decision, tried, backbones)
 
 
 def fill(config: TrainConfig, plan: TransferPlan) -> TrainConfig:
@@ -143,7 +162,7 @@ def idle_options(config: TrainConfig) -> frozenset[str]:
     return frozenset() if trains_layers(config) else config.given & of_training
 
 
-def _taken(config: TrainConfig, decision: Decision, tried: Tried) -> Way:
+def _taken(config: TrainConfig, decision: Decision, tried: Tried, backbones: Backbones) -> Way:
     """Returns the way that was taken after trying, with the reasons."""
     plan = tried.taken.plan
     why = decision.reasons if plan == decision.plan else {}
@@ -153,7 +172,8 @@ def _taken(config: TrainConfig, decision: Decision, tried: Tried) -> Way:
         for name, value in plan.options.items()
         if name not in config.given - {"strategy"}
     }
-    return Way(tried.taken.config, strategy, replace(decision, tries=tried.tries), planned, tried.trained)
+    decided = replace(decision, tries=tried.tries)
+    return Way(tried.taken.config, strategy, backbones, decision=decided, planned=planned, trained=tried.trained)
 
 
 def train_way(
