@@ -24,9 +24,8 @@ from handful.core.config import FinetuneConfig, ReadingConfig
 from handful.core.machine import count_threads
 from handful.core.progress import Silent
 from handful.core.records import ImageTable, IntArray
-from handful.features import Preprocessing
+from handful.features import Preprocessing, trunk_from_weights
 from handful.finetune import parse_head, resolve
-from handful.finetune.activations import activations_at
 from handful.finetune.batches import ActivationBatches
 from handful.finetune.freeze import Cut, split_network
 from handful.finetune.loop import fit
@@ -34,6 +33,7 @@ from handful.finetune.pictures import Augmentation, Shown
 from handful.finetune.stack import build_head
 from handful.images import read
 from handful.testing.pictures import draw_folder
+from handful.transfer.frozen import frozen_activations
 
 N_TRAIN, N_VALIDATION, FROZEN, SIZE, SEEDS = 100, 200, 5, 160, range(3)
 RATES = (1e-4, 3e-4)
@@ -96,7 +96,10 @@ def _batches(
     pictures = [table.pictures[index] for index in rows]
     shown = Shown(table, pictures, preprocessing, augmentation, seed=seed, threads=count_threads(None))
     n_views = CONFIG.augmented_views if augmentation != "none" else 1
-    values = activations_at(cut.lower, shown, n_views=n_views, progress=Silent())
+    trunk = trunk_from_weights(spec, locate(spec), threads=shown.threads, progress=Silent())
+    values = frozen_activations(
+        trunk, shown, n_views=n_views, progress=Silent(), group=cut.group_names[FROZEN - 1], use_cache=False
+    )
     return ActivationBatches(values, table.labels[rows], CONFIG.batch)
 
 

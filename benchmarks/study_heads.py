@@ -21,7 +21,6 @@ from benchmarks.record import record
 from handful.backbones import keep_memory
 from handful.core.config import FinetuneConfig
 from handful.core.machine import count_threads
-from handful.features import Preprocessing
 from handful.finetune import parse_head, resolve
 from handful.finetune.activations import Activations
 from handful.finetune.batches import ActivationBatches
@@ -154,12 +153,11 @@ def drawn(n_features: int, *, batch: int) -> tuple[ActivationBatches, Activation
     """Returns a training and a validation part with drawn features."""
     rng = np.random.default_rng(0)
     centres = CENTRE_SPREAD * rng.standard_normal((N_CLASSES, n_features), dtype=np.float32)
-    preprocessing = Preprocessing(224, "crop", "bilinear", (0.0,) * 3, (1.0,) * 3)
     parts = []
     for n_pictures in (N_PICTURES, N_VALIDATION):
         labels = np.arange(n_pictures) % N_CLASSES
         values = rng.standard_normal((n_pictures, n_features), dtype=np.float32) + centres[labels]
-        parts.append(ActivationBatches(Activations(values[:, None], preprocessing), labels, batch))
+        parts.append(ActivationBatches(Activations(values[:, None]), labels, batch))
     return parts[0], parts[1]
 
 

@@ -23,7 +23,7 @@ def table(photos):
 
 def trunk_of(toy, tap=0):
     spec = dataclasses.replace(toy, taps=(toy.taps[tap],))
-    return trunk_from_weights(spec, locate(toy))
+    return trunk_from_weights(spec, locate(toy), threads=1, progress=Silent())
 
 
 def shown(spec, size=None):
@@ -76,12 +76,12 @@ def test_with_averages_it_is_the_class_activation_map(toy, table):
     np.testing.assert_allclose(maps(trunk, table, pictures, weights, shown(toy)), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_below_layers_without_places_it_is_gradient_times_activation(table, photos):
+def test_below_layers_without_places_it_is_gradient_times_activation(toy, table):
     # AlexNet's second fully connected layer: the last places are those of conv5, two layers below the tap.
     spec = find("alexnet:fc7")
     network = random_network(spec)
     trunk = dataclasses.replace(
-        trunk_from_weights(spec, locate(find("efficientnet-lite0"))),
+        trunk_from_weights(toy, locate(toy), threads=1, progress=Silent()),
         spec=spec,
         tap=spec.default_tap,
         weights_sha256="drawn",

@@ -1,10 +1,12 @@
 """Drawn pictures, the toy network, and the pieces of a small training."""
 
+import numpy as np
 import pytest
 import torch
 
 from handful.core.config import ReadingConfig
 from handful.features import Preprocessing
+from handful.finetune.activations import Activations, lower_pass
 from handful.finetune.pictures import Shown
 from handful.images import read
 from handful.testing.backbone import toy_network
@@ -38,3 +40,11 @@ def preprocessing(network):
 @pytest.fixture
 def shown(table, preprocessing):
     return Shown(table, table.pictures, preprocessing, "ksh", seed=0, threads=1)
+
+
+def activations_at(lower, shown, *, n_views, precision="float32"):
+    """Returns activations below some layers, in these layers' own precision and without rounding."""
+    wanted = [(row, view) for row in range(len(shown.pictures)) for view in range(n_views)]
+    squares = np.stack(list(shown.squares(wanted)))
+    values = lower_pass(lower, squares, shown.preprocessing, precision=precision)
+    return Activations(values.reshape(-1, n_views, *values.shape[1:]))

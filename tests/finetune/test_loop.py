@@ -10,11 +10,12 @@ import torch
 from handful.core.config import FinetuneConfig
 from handful.core.progress import Silent
 from handful.finetune import parse_head, resolve
-from handful.finetune.activations import Activations, activations_at
+from handful.finetune.activations import Activations
 from handful.finetune.batches import ActivationBatches, PictureBatches
 from handful.finetune.freeze import Pooling, Trainable, split_network
 from handful.finetune.loop import fit, score
 from handful.finetune.stack import build_head
+from tests.finetune.conftest import activations_at
 
 
 def config(**options):
@@ -28,25 +29,25 @@ def only_head(text="C", *, n_features=4, n_classes=2, nonlinearity="rectifier", 
     return Trainable([], Pooling("flatten"), head, group_names=[])
 
 
-def rows_of(values, labels, preprocessing, *, batch=16):
+def rows_of(values, labels, *, batch=16):
     values = np.asarray(values, dtype=np.float32)
-    return ActivationBatches(Activations(values[:, None], preprocessing), np.asarray(labels, dtype=np.int64), batch)
+    return ActivationBatches(Activations(values[:, None]), np.asarray(labels, dtype=np.int64), batch)
 
 
 @pytest.fixture
-def easy(preprocessing):
+def easy():
     rng = np.random.default_rng(0)
     labels = np.arange(64) % 2
-    return rows_of(rng.normal(size=(64, 4)) + 6.0 * labels[:, None], labels, preprocessing)
+    return rows_of(rng.normal(size=(64, 4)) + 6.0 * labels[:, None], labels)
 
 
 @pytest.fixture
-def noise(preprocessing):
+def noise():
     """Features that say nothing about labels: what fits them overfits."""
 
     def draw(seed, n=24):
         rng = np.random.default_rng(seed)
-        return rows_of(rng.normal(size=(n, 64)), rng.integers(0, 2, n), preprocessing)
+        return rows_of(rng.normal(size=(n, 64)), rng.integers(0, 2, n))
 
     return draw
 
@@ -68,7 +69,7 @@ def test_the_quick_way_trains_to_the_same_weights_as_the_slow_way(
         model = cut.with_head(head).to(dtype)
         cut.lower.to(dtype)
         if quick:
-            cached = activations_at(cut.lower, shown, n_views=3, progress=Silent())
+            cached = activations_at(cut.lower, shown, n_views=3)
             batches = ActivationBatches(cached, table.labels, 16)
         else:
             batches = PictureBatches(cut.lower, shown, table.labels, 16, n_views=3)
@@ -218,10 +219,10 @@ def test_training_stops_when_its_time_is_up(easy):
 
 
 @pytest.mark.parametrize("validated", [False, True])
-def test_a_loss_that_is_no_number_fails_with_its_step_and_chooses_nothing(preprocessing, easy, validated):
+def test_a_loss_that_is_no_number_fails_with_its_step_and_chooses_nothing(easy, validated):
     values = easy.activations.values[:, 0].copy()
     values[40] = np.nan
-    batches = rows_of(values, easy.targets, preprocessing)
+    batches = rows_of(values, easy.targets)
     training = fit(only_head(), batches, easy if validated else None, config(every=1), seed=0)
     assert training.failed_at == training.iterations[-1].step
     assert math.isnan(training.iterations[-1].loss)
@@ -229,8 +230,8 @@ def test_a_loss_that_is_no_number_fails_with_its_step_and_chooses_nothing(prepro
     assert (training.best_step, training.overfits_from) == (0, None)
 
 
-def test_weights_that_explode_in_the_last_update_fail_too(preprocessing, easy):
-    huge = rows_of(1e30 * easy.activations.values[:, 0], easy.targets, preprocessing, batch=64)
+def test_weights_that_explode_in_the_last_update_fail_too(easy):
+    huge = rows_of(1e30 * easy.activations.values[:, 0], easy.targets, batch=64)
     wild = config(optimizer="sgd", lr=1e3, epochs=1, weight_factor="head=1e6")
     training = fit(only_head(init_scale=1e-4), huge, None, wild, seed=0)
     assert math.isfinite(training.iterations[0].loss)

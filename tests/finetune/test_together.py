@@ -48,7 +48,7 @@ def rows(preprocessing):
         labels = np.arange(n) % N_CLASSES
         centres = np.random.default_rng(99).normal(size=(N_CLASSES, N_FEATURES))
         values = rng.normal(size=(n, n_views, N_FEATURES)) + 0.7 * centres[labels][:, None]
-        return ActivationBatches(Activations(values.astype(np.float32), preprocessing), labels, batch)
+        return ActivationBatches(Activations(values.astype(np.float32)), labels, batch)
 
     return draw
 
@@ -232,7 +232,7 @@ def test_a_training_that_fails_does_not_change_a_bit_of_the_others(training, val
 
 def test_weights_that_explode_in_the_last_update_of_an_epoch_fail_there(rows, preprocessing, validation):
     plain = rows(0, batch=64)
-    huge = replace(plain, activations=Activations(1e30 * plain.activations.values, preprocessing))
+    huge = replace(plain, activations=Activations(1e30 * plain.activations.values))
     wild = recipe(lr=1e3, epochs=1, weight_factor="head=1e6", init_scale=1e-4)
     group = together(huge, huge, [wild], dtype=torch.float32)
     assert group.advance() == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handful.core.config import NOT_STUDIED
+from handful.core.choices import NOT_STUDIED
 from handful.core.errors import ConfigError
 from handful.core.study import Axis
 from handful.study.axes import read_axes, read_axis, show_value, varied_fields, written

@@ -119,15 +119,15 @@ def test_every_kind_of_trial_is_told_alike(study):
 
 
 def test_frozen_layers_run_once_for_all_trials_of_a_cut(study, monkeypatch):
-    activations = importlib.import_module("handful.finetune.activations")
+    layers = importlib.import_module("handful.transfer.layers")
     computed = []
-    original = activations.activations_at
+    original = layers.frozen_activations
 
-    def counted(lower, shown, **rest):
+    def counted(trunk, shown, **rest):
         computed.append((len(shown.pictures), shown.augmentation))
-        return original(lower, shown, **rest)
+        return original(trunk, shown, **rest)
 
-    monkeypatch.setattr(activations, "activations_at", counted)
+    monkeypatch.setattr(layers, "frozen_activations", counted)
     study("strategy=freeze", "lr=1e-3,1e-2", "freeze=1", base={"augmentation": "ksh"}, seeds=3)
     assert computed == [(40, "ksh"), (40, "none")]
 

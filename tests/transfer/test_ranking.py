@@ -59,7 +59,7 @@ def test_the_figures_are_those_of_an_exactly_held_out_ridge_layer(data, networks
     for spec, located in locate_all(TrainConfig()):
         plan = plan_features(TrainConfig.of({"views": "plain"}).features, spec, pictures, held_out_loss=None)
         features = extract(
-            trunk_from_weights(spec, located),
+            trunk_from_weights(spec, located, threads=1, progress=Silent()),
             table,
             pictures,
             preprocessing=plan.preprocessing,

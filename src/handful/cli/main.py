@@ -13,7 +13,7 @@ import typer
 from handful.cli import advise, backbones, cache, check, demo, predict, report, reproduce, study, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
-from handful.core.config import NOT_RANKED, NOT_STUDIED
+from handful.core.choices import NOT_RANKED, NOT_STUDIED
 from handful.core.errors import HandfulError
 
 OUR_FAULT, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143

@@ -12,29 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from handful.core import choices as words
 from handful.core.errors import ConfigError
 from handful.core.notation import nearest, read_duration, read_factors, read_miss, read_stack
 
 T = TypeVar("T")
-
-HEADS = ("auto", "ridge", "logistic", "linear", "kernel", "average")
-CLASS_WEIGHTS = ("none", "balanced")
-VIEWS = ("auto", "plain", "mirror", "crops")
-VIEW_USES = ("average", "rows")
-FITS = ("auto", "crop", "squash", "pad")
-INTERPOLATIONS = ("auto", "bilinear", "bicubic")
-INPUTS = ("network", "unit")
-ENGINES = ("auto", "fused", "eager", "openvino", "onnxruntime", "compile", "cuda", "mps")
-PRECISIONS = ("fp32", "bf16")
-STRATEGIES = ("auto", "features", "freeze", "scratch", "full")
-OPTIMIZERS = ("sgd", "adamw")
-MOMENTUM_FORMS = ("common", "paper")
-SCHEDULES = ("constant", "paper", "cosine", "one-cycle")
-L2_FORMS = ("common", "paper")
-NONLINEARITIES = ("rectifier", "sigmoid", "tanh", "hard-tanh")
-KEPT = ("best", "last")
-AUGMENTATIONS = ("none", "ksh", "randaugment", "trivialaugment")
-POOLINGS = ("max", "l2")
 
 Check = Callable[[Any], None]
 """Raises ConfigError on a value that cannot work."""
@@ -74,14 +56,14 @@ def option(
 
 def check_head(text: str) -> None:
     """Raises ConfigError for a `head` that is neither a way of fitting one layer nor a stack of layers."""
-    if text in HEADS:
+    if text in words.HEADS:
         return
     if text[:1].isdigit() or text[:1] == "C":
         read_stack(text)
         return
     raise ConfigError(
-        f"head is {text!r}; expected one of {', '.join(HEADS)}, or a stack of new layers such as C, 75-C or "
-        f"500d0.5-75-C. {nearest(text, HEADS)}".rstrip()
+        f"head is {text!r}; expected one of {', '.join(words.HEADS)}, or a stack of new layers such as C, 75-C or "
+        f"500d0.5-75-C. {nearest(text, words.HEADS)}".rstrip()
     )
 
 
@@ -132,26 +114,32 @@ class FeaturesConfig:
     size: int | None = option(
         None, "Side in pixels of the square that the network sees; its own by default.", low=32, high=1024
     )
-    fit: str = option("auto", "How a picture becomes a square.", choices=FITS)
+    fit: str = option("auto", "How a picture becomes a square.", choices=words.FITS)
     interpolation: str = option(
         "auto",
         "Resampling; auto tries both by validation where pictures are smaller than the network's input.",
-        choices=INTERPOLATIONS,
+        choices=words.INTERPOLATIONS,
     )
     input: str = option(
-        "network", "Pixel values: as the network was trained with, or unit (0 to 1, in each channel).", choices=INPUTS
+        "network",
+        "Pixel values: as the network was trained with, or unit (0 to 1, in each channel).",
+        choices=words.INPUTS,
     )
-    views: str = option("auto", "Views of each picture: plain, with its mirror image, or with crops.", choices=VIEWS)
-    view_use: str = option("average", "Average the views' features, or train on each as a row.", choices=VIEW_USES)
+    views: str = option(
+        "auto", "Views of each picture: plain, with its mirror image, or with crops.", choices=words.VIEWS
+    )
+    view_use: str = option(
+        "average", "Average the views' features, or train on each as a row.", choices=words.VIEW_USES
+    )
     engine: str = option(
         "auto",
         "What runs the fixed network; auto tries once, for some seconds, what is quickest.",
-        choices=ENGINES,
+        choices=words.ENGINES,
     )
     precision: str = option(
         "fp32",
         "Precision of the fixed network. bf16 is quicker on some processors, and used only where it costs no accuracy.",
-        choices=PRECISIONS,
+        choices=words.PRECISIONS,
     )
 
 
@@ -169,7 +157,7 @@ class HeadConfig:
     class_weights: str = option(
         "none",
         "With balanced every class counts alike however many pictures it has; for output layers that are solved for.",
-        choices=CLASS_WEIGHTS,
+        choices=words.CLASS_WEIGHTS,
     )
 
 
@@ -181,7 +169,7 @@ class TransferConfig:
         "features",
         "Way of transfer: features (all layers fixed), freeze (the lowest ones), full (none), scratch (random start), "
         "or auto: measured, as `handful advise` does.",
-        choices=STRATEGIES,
+        choices=words.STRATEGIES,
     )
     freeze: str = option(
         "", "With freeze: how many of the lowest layer groups stay fixed, or the name of the last; half by default."
@@ -197,19 +185,19 @@ class FinetuneConfig:
     paper's own setting is optimizer=sgd, schedule=constant (or paper), batch=128, stop_at=0.995.
     """
 
-    optimizer: str = option("adamw", "Optimiser.", choices=OPTIMIZERS)
+    optimizer: str = option("adamw", "Optimiser.", choices=words.OPTIMIZERS)
     momentum: float = option(
         0.9, "Momentum: weight of the past (common form) or of the new gradient (paper form).", low=0.0, high=1.0
     )
     momentum_form: str = option(
         "common",
         "common: v <- m v + g; paper: v <- (1 - m) v + m g, m weighs the new gradient.",
-        choices=MOMENTUM_FORMS,
+        choices=words.MOMENTUM_FORMS,
     )
     lr: float | None = option(
         None, "Base learning rate; 0.0001 for adamw and 0.001 for sgd by default.", low=1e-12, high=1e3
     )
-    schedule: str = option("cosine", "How the rate changes; paper is its equation (2).", choices=SCHEDULES)
+    schedule: str = option("cosine", "How the rate changes; paper is its equation (2).", choices=words.SCHEDULES)
     tau: int = option(100, "Equation (2): updates at the base rate before it falls.", low=1, high=1_000_000_000)
     alpha: float = option(1.0, "Equation (2): exponent of tau / t.", low=0.0, high=10.0)
     batch: int = option(32, "Pictures in a mini-batch, at most.", low=1, high=4096)
@@ -217,7 +205,7 @@ class FinetuneConfig:
     l2: float | None = option(
         None, "L2 weight decay; 0.01 for adamw (decoupled) and 0.0005 for sgd by default.", low=0.0, high=10.0
     )
-    l2_form: str = option("common", "common: gradient l2 * theta; paper: 2 * l2 * theta.", choices=L2_FORMS)
+    l2_form: str = option("common", "common: gradient l2 * theta; paper: 2 * l2 * theta.", choices=words.L2_FORMS)
     l1: float = option(0.0, "L1 weight decay: gradient l1 * sign(theta).", low=0.0, high=10.0)
     decay_biases: bool = option(False, "Weight decay on biases and normalisations too, not on weights only.")
     weight_factor: str = option(
@@ -230,7 +218,7 @@ class FinetuneConfig:
         "Learning-rate factors of biases by layer.",
         check=lambda text: _read_only(read_factors(text, option="bias_factor")),
     )
-    nonlinearity: str = option("rectifier", "Neuron of the new hidden layers.", choices=NONLINEARITIES)
+    nonlinearity: str = option("rectifier", "Neuron of the new hidden layers.", choices=words.NONLINEARITIES)
     init_scale: float = option(1.0, "Scale of random weights; 1 keeps signals at their size.", low=1e-4, high=100.0)
     patience: int | None = option(
         10, "Stop after so many checks on the validation part without improvement.", low=1, high=100_000
@@ -241,7 +229,9 @@ class FinetuneConfig:
     stop_at: float | None = option(
         None, "Stop when the training accuracy of a whole pass reaches this (the paper's 0.995).", low=0.01, high=1.0
     )
-    keep: str = option("best", "Weights that are kept: those of the lowest validation loss, or the last.", choices=KEPT)
+    keep: str = option(
+        "best", "Weights that are kept: those of the lowest validation loss, or the last.", choices=words.KEPT
+    )
     refit: bool = option(
         False, "Then train once more, as long, with the training pictures that had been set apart to validate."
     )
@@ -254,14 +244,14 @@ class FinetuneConfig:
         0.0, "Penalty on the mean absolute activation of the new hidden layers.", low=0.0, high=100.0
     )
     augmentation: str = option(
-        "ksh", "Changes to training pictures: ksh is Krizhevsky's crop and mirror.", choices=AUGMENTATIONS
+        "ksh", "Changes to training pictures: ksh is Krizhevsky's crop and mirror.", choices=words.AUGMENTATIONS
     )
     augmented_views: int = option(
         4, "Changed views per picture that are drawn once when lower layers are frozen.", low=1, high=256
     )
     mixup: float = option(0.0, "MixUp: alpha of its Beta distribution; 0 turns it off.", low=0.0, high=10.0)
     pool: str = option(
-        "max", "l2 replaces the network's max pooling by the root of the sum of squares.", choices=POOLINGS
+        "max", "l2 replaces the network's max pooling by the root of the sum of squares.", choices=words.POOLINGS
     )
     tensorboard: bool = option(False, "Write the curves for TensorBoard too, into the run folder.")
 
@@ -359,17 +349,6 @@ ROOMS: dict[str, type[Any]] = {
     "trust": TrustConfig,
     "run": RunConfig,
 }
-
-
-NOT_STUDIED = frozenset(
-    {"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss", "folds", "repeats"}
-)
-"""Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
-by validation or by the clock, and has no use for rules about answers. A study's own `--time` is another."""
-
-
-NOT_RANKED = frozenset({"backbone", "views", "view_use", "note"})
-"""Options that ranking networks does not take: it shows each of them the pictures once, as they are."""
 
 
 def option_fields() -> dict[str, tuple[str, dataclasses.Field[Any]]]:

@@ -1,7 +1,7 @@
 """Frozen activations of pictures, computed once."""
 
 from handful.features.engines import Engine, Precision, find_engine
-from handful.features.engines.choose import check_engine
+from handful.features.engines.choose import Chosen, check_engine, choose_engine
 from handful.features.engines.parity import cosines
 from handful.features.extract import Show, extract, extract_at
 from handful.features.places import place_maps
@@ -10,6 +10,7 @@ from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_stat
 
 __all__ = [
     "VIEWS",
+    "Chosen",
     "Engine",
     "Fit",
     "FrozenTrunk",
@@ -20,6 +21,7 @@ __all__ = [
     "Show",
     "View",
     "check_engine",
+    "choose_engine",
     "cosines",
     "extract",
     "extract_at",

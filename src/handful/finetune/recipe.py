@@ -7,7 +7,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 from handful.backbones import Tap
-from handful.core.config import HEADS, FinetuneConfig
+from handful.core.choices import HEADS
+from handful.core.config import FinetuneConfig
 from handful.core.errors import ConfigError, MissingExtraError
 from handful.core.notation import nearest, read_factors
 from handful.core.records import Resolved

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from handful.backbones import BackboneSpec
-from handful.core.config import HEADS, TrainConfig
+from handful.core.choices import HEADS
+from handful.core.config import TrainConfig
 from handful.core.files import dump_json
 from handful.core.study import Trial, TrialResult
 from handful.finetune import groups_below, parse_head, resolve

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -23,9 +24,7 @@ from handful.transfer.probe import locate_weights
 
 if TYPE_CHECKING:
     from handful.finetune.activations import Activations
-    from handful.finetune.freeze import Frozen
     from handful.finetune.pictures import Augmentation, Shown
-    from handful.finetune.precision import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +160,16 @@ class SharedCut:
     key: str
 
     def __call__(
-        self, lower: Frozen, shown: Shown, *, n_views: int, progress: Progress, precision: Precision
+        self, compute: Callable[[Shown], Activations], shown: Shown, *, n_views: int
     ) -> tuple[Activations, IntArray]:
         """Returns activations of all pictures, and the row of each of the shown ones."""
-        from handful.finetune.activations import activations_at
-
         learning, kept = self.shared.learning, self.shared.kept
         name = f"{self.key} {shown.preprocessing} {shown.augmentation} {n_views}"
         if name not in kept:
             for other in [other for other in kept if not other.startswith(self.key)]:
                 del kept[other]
             every = replace(shown, pictures=learning.pictures, seed=self.shared.seed)
-            kept[name] = activations_at(lower, every, n_views=n_views, progress=progress, precision=precision)
+            kept[name] = compute(every)
         place = {picture.path: row for row, picture in enumerate(learning.pictures)}
         return kept[name], np.array([place[picture.path] for picture in shown.pictures], dtype=np.int64)
 

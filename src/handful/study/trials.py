@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-from handful.core.config import NOT_STUDIED, TrainConfig, option_fields
+from handful.core.choices import NOT_STUDIED
+from handful.core.config import TrainConfig, option_fields
 from handful.core.errors import ConfigError
 from handful.core.files import dump_json, sha256_bytes
 from handful.core.records import ImageTable, Split

@@ -34,7 +34,7 @@ def training_seconds(work: Work) -> float:
     quick = replace(recipe, epochs=1, stop_at=None, time=None)
     watch = _Stopwatch()
     start = perf_counter()
-    _, training, _ = replace(work, progress=watch).trained(
+    _, training, _ = replace(work, progress=watch, use_cache=False).trained(
         int(work.frozen().value), quick, preprocessing, rows=few, validation=None
     )
     opening = watch.moments[0] - start

@@ -6,13 +6,16 @@ freezes the k lowest; "architecture only" draws every weight at random. What is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 
 from handful.backbones import BackboneSpec, LocatedWeights, load, random_weights, untrained
-from handful.core.config import HEADS, FinetuneConfig, TrainConfig
+from handful.core.choices import HEADS
+from handful.core.config import FinetuneConfig, TrainConfig
 from handful.core.errors import DataError, TrainingError
 from handful.core.files import sha256_bytes
 from handful.core.progress import Progress
@@ -28,11 +31,11 @@ from handful.core.records import (
     StackedHead,
 )
 from handful.core.training import Training
-from handful.features import FrozenTrunk, Preprocessing, extract, serialise, trunk_from_state
+from handful.features import FrozenTrunk, Pool, Preprocessing, extract, serialise, trunk_from_state
 from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
 from handful.heads import choose_temperature, softmax, stacked_scores
 from handful.split import folds, units
-from handful.transfer.frozen import frozen_activations, frozen_trunk
+from handful.transfer.frozen import chosen_engine, engine_options, frozen_activations, frozen_trunk
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import choose_backbones, plan_features
 from handful.transfer.probe import Trained, probe_loss, weights_used
@@ -40,19 +43,18 @@ from handful.transfer.probe import Trained, probe_loss, weights_used
 if TYPE_CHECKING:
     from handful.finetune.activations import Activations
     from handful.finetune.batches import Batches
-    from handful.finetune.freeze import Cut, Frozen
+    from handful.finetune.freeze import Cut
     from handful.finetune.pictures import Augmentation, Shown
-    from handful.finetune.precision import Precision
 
 N_PARTS = 5
 """One part of five of the training pictures validates, where the user gave no validation part."""
 
 
 class Known(Protocol):
-    """Activations that several trainings share: as `activations_at`, and where in them each picture is."""
+    """Activations that several trainings share."""
 
     def __call__(
-        self, lower: Frozen, shown: Shown, *, n_views: int, progress: Progress, precision: Precision
+        self, compute: Callable[[Shown], Activations], shown: Shown, *, n_views: int
     ) -> tuple[Activations, IntArray]:
         """Returns activations of more pictures, and the row of each of the shown ones, int64 (N,)."""
 
@@ -99,7 +101,7 @@ def train_layers(
         backbone: the network and where its weights are; strategy scratch leaves them alone.
         threads: resolved.
         progress: told about the work.
-        known: activations at the cut that other trainings use too; computed anew where it is None.
+        known: activations at the cut that other trainings use too; of this one's pictures alone where it is None.
 
     Raises:
         ConfigError: options that cannot work for this network and these classes.
@@ -137,6 +139,7 @@ def train_layers(
             "backbone": choose_backbones(config.features)[1],
             **shown,
             **recipe_options,
+            **engine_options(trunk),
             "freeze": frozen,
             "head": Resolved(_new_layers(config), "new layers trained by gradient descent; C is the number of classes"),
         },
@@ -168,6 +171,7 @@ class Work:
     threads: int
     progress: Progress
     known: Known | None = None
+    use_cache: bool = True
 
     @property
     def starts_at_random(self) -> bool:
@@ -276,18 +280,20 @@ class Work:
 
     def trunk(self, cut: Cut) -> FrozenTrunk:
         """Returns a trained network as one that is fixed from now on; where nothing was trained, the one it was."""
-        trunk = self.pretrained()
         if not cut.upper:
-            return trunk
+            return self.pretrained()
         state = serialise(cut.network, cut.tap)
+        chosen = chosen_engine(
+            self.spec, lambda: cut.network, self.config, threads=self.threads, progress=self.progress
+        )
         return trunk_from_state(
             self.spec,
             cut.tap,
             state,
             sha256=sha256_bytes(state),
-            engine=trunk.engine,
-            reason=trunk.engine_reason,
-            pool=trunk.pool,
+            engine=chosen.engine,
+            reason=chosen.reason,
+            pool=cast(Pool, self.config.finetune.pool),
         )
 
     def features(self, trunk: FrozenTrunk, preprocessing: Preprocessing, *, rows: IntArray) -> FeatureArray:
@@ -308,7 +314,6 @@ class Work:
         self, cut: Cut, recipe: FinetuneConfig, preprocessing: Preprocessing, rows: IntArray, *, changed: bool
     ) -> Batches:
         """Returns the quick way to the pictures where lower layers are frozen, the slow one where none are."""
-        from handful.finetune.activations import activations_at
         from handful.finetune.batches import ActivationBatches, PictureBatches
         from handful.finetune.pictures import Shown
 
@@ -318,15 +323,19 @@ class Work:
             self.table, pictures, preprocessing, augmentation, seed=self.config.run.seed, threads=self.threads
         )
         targets = self.table.labels[rows]
-        if not len(cut.lower.layers):
+        n_frozen = len(cut.group_names) - len(cut.upper)
+        if not n_frozen:
             return PictureBatches(cut.lower, shown, targets, recipe.batch)
         n_views = recipe.augmented_views if augmentation != "none" else 1
-        precision = training_precision() if cut.upper else "float32"
-        if self.known is not None:
-            values, places = self.known(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
-            return ActivationBatches(values, targets, recipe.batch, places)
-        if not cut.upper:
-            values = frozen_activations(self.trunk(cut), shown, n_views=n_views, progress=self.progress)
-            return ActivationBatches(values, targets, recipe.batch)
-        values = activations_at(cut.lower, shown, n_views=n_views, progress=self.progress, precision=precision)
-        return ActivationBatches(values, targets, recipe.batch)
+        compute = partial(
+            frozen_activations,
+            self.pretrained(),
+            n_views=n_views,
+            progress=self.progress,
+            group=cut.group_names[n_frozen - 1] if cut.upper else None,
+            use_cache=self.use_cache,
+        )
+        if self.known is None:
+            return ActivationBatches(compute(shown), targets, recipe.batch)
+        values, places = self.known(compute, shown, n_views=n_views)
+        return ActivationBatches(values, targets, recipe.batch, places)

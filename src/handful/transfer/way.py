@@ -8,7 +8,8 @@ from typing import cast
 
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.advice import Decision, TransferPlan
-from handful.core.config import HEADS, FinetuneConfig, TrainConfig
+from handful.core.choices import HEADS
+from handful.core.config import FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Progress
 from handful.core.ranking import Ranking
