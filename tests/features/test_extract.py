@@ -1,12 +1,13 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from handful.backbones import load, locate
+from handful.backbones import Tap, load, locate
 from handful.core.config import ReadingConfig
 from handful.core.progress import Silent
-from handful.features import Preprocessing, extract, prepare, trunk_from_weights
+from handful.features import Preprocessing, extract, extract_at, prepare, trunk_from_weights
 from handful.images import pixels, read
 from handful.testing.pictures import draw_folder
 
@@ -145,3 +146,77 @@ def test_progress_is_told_about_every_row(trunk, table):
 
     run(trunk, table, progress=Counter())
     assert Counter.done == len(table.pictures)
+
+
+def at(taps, trunk, table, **options):
+    options = {"preprocessing": shown(trunk.spec), "views": ("plain",), "threads": 2, "progress": Silent(), **options}
+    return extract_at(taps, trunk, table, table.pictures, **options)
+
+
+@pytest.fixture
+def passes(trunk, monkeypatch):
+    """What the network was opened for, and how often it ran."""
+    opened = type(trunk).open
+    seen = {"taps": [], "passes": 0}
+
+    def counted(self, *args, taps, **options):
+        forward, size = opened(self, *args, taps=taps, **options)
+        seen["taps"].append([tap.name for tap in taps])
+
+        def step(batch):
+            seen["passes"] += 1
+            return forward(batch)
+
+        return step, size
+
+    monkeypatch.setattr(type(trunk), "open", counted)
+    return seen
+
+
+def test_several_taps_and_views_come_from_one_pass_and_are_those_of_passes_of_their_own(trunk, table, passes):
+    together = at(trunk.spec.taps, trunk, table, views=("plain", "mirror"), use_cache=False)
+    assert passes["passes"] == 2 * len(table.pictures) // 4  # four squares at a time
+    for tap, found in zip(trunk.spec.taps, together, strict=True):
+        alone = run(replace(trunk, tap=tap), table, views=("plain", "mirror"), use_cache=False)
+        np.testing.assert_array_equal(found.values, alone.values)
+
+
+def test_a_tap_that_is_known_is_not_computed_with_the_others(trunk, table, passes):
+    first, second, third = trunk.spec.taps
+    (known,) = at([first], trunk, table)
+    found = at([third, first, second], trunk, table)
+    assert passes["taps"] == [[first.name], [third.name, second.name]]
+    np.testing.assert_array_equal(found[1].values, known.values)
+    at([first, second, third], trunk, table)
+    assert len(passes["taps"]) == 2
+
+
+def test_places_are_kept_in_half_precision_place_by_place(trunk, table, toy):
+    import torch
+
+    tap = Tap("stage1-places", "stage1", "places", 8 * 8 * 12)
+    (found,) = at([tap], trunk, table)
+    assert found.values.dtype == np.float16
+    square = prepare(pixels(table, table.pictures[5]), shown(toy))
+    x = torch.tensor((square.astype(np.float32) - 127) / 128).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        for _, group in load(toy, locate(toy)).groups()[:2]:
+            x = group(x)
+    expected = x[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(found.values[5, 0].reshape(8, 8, 12), expected, rtol=1e-3, atol=1e-4)
+    (again,) = at([tap], trunk, table)
+    assert again.n_computed == 0
+    np.testing.assert_array_equal(again.values, found.values)
+
+
+def test_a_picture_is_decoded_once_for_all_its_views(trunk, table, monkeypatch):
+    decoded = []
+    original = sys.modules["handful.features.extract"].pixels
+
+    def counted(*args, **options):
+        decoded.append(1)
+        return original(*args, **options)
+
+    monkeypatch.setattr(sys.modules["handful.features.extract"], "pixels", counted)
+    run(trunk, table, views=("plain", "mirror", "top-left"), use_cache=False)
+    assert len(decoded) == len(table.pictures)
