@@ -2,17 +2,41 @@ import pytest
 import torch
 from torch import nn
 
-from handful.finetune import training_precision
+from handful.finetune import precision, training_precision
 from handful.finetune.precision import suitable_threads
 
 
+def described(folder, flags):
+    path = folder / "cpuinfo"
+    path.write_text(f"processor : 0\nflags\t\t: {flags}\n\nprocessor : 1\nflags : {flags}\n")
+    return path
+
+
 @pytest.mark.parametrize(
-    ("flags", "expected"),
-    [("fpu avx512f avx512_bf16", "bfloat16"), ("fpu amx_bf16", "bfloat16"), ("fpu avx512f avx2", "float32")],
+    ("flags", "gain", "expected"),
+    [
+        ("fpu avx512f avx512_bf16", 1.9, "bfloat16"),
+        ("fpu amx_bf16", 1.9, "bfloat16"),
+        ("fpu avx512f avx512_bf16", 0.6, "float32"),
+        ("fpu avx512f avx2", 1.9, "float32"),
+    ],
 )
-def test_bfloat16_only_where_the_processor_multiplies_it(tmp_path, flags, expected):
-    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n\nprocessor : 1\nflags : {flags}\n")
-    assert training_precision(tmp_path / "cpuinfo") == expected
+def test_bfloat16_only_where_the_processor_multiplies_it_and_gains(tmp_path, monkeypatch, flags, gain, expected):
+    monkeypatch.setattr(precision, "bfloat16_gain", lambda: gain)
+    assert training_precision(described(tmp_path, flags)) == expected
+
+
+def test_the_gain_is_measured_once_per_machine(tmp_path, monkeypatch):
+    gains = [1.9, 0.5]
+    monkeypatch.setattr(precision, "bfloat16_gain", lambda: gains.pop(0))
+    cpu_info = described(tmp_path, "avx512_bf16")
+    assert [training_precision(cpu_info) for _ in range(2)] == ["bfloat16"] * 2
+    assert gains == [0.5]
+
+
+def test_the_gain_is_a_ratio_of_times(monkeypatch):
+    monkeypatch.setattr(precision, "SIDE", 64)
+    assert 0.0 < precision.bfloat16_gain() < 1000.0
 
 
 def test_an_unknown_processor_trains_in_float32(tmp_path):

@@ -5,10 +5,17 @@ PyTorch is imported only inside the functions that need it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Literal
+
+from handful.core.errors import HandfulError
+from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
+from handful.core.machine import processor
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +24,14 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16"]
 
 FLAGS = {"avx512_bf16", "amx_bf16"}
-"""Processor features with which bfloat16 is about twice as quick as float32; without them it is far slower."""
+"""Processor features without which bfloat16 is far slower than float32. With them it is twice as quick on some
+processors and half as quick on others (both were measured), so it is tried."""
+
+GAIN = 1.15
+"""How much quicker a product has to be in bfloat16; timings on a laptop vary by a tenth."""
+
+SIDE, N_PRODUCTS = 1024, 5
+"""Of the square matrices that are multiplied to find out, and how often; the shortest time counts."""
 
 THREADS_FROM = 1_000_000
 """Weights from which an update is worth more than one thread.
@@ -43,7 +57,7 @@ def training_precision(cpu_info: Path = CPU_INFO) -> Precision:
     except OSError:
         return "float32"
     flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
-    return "bfloat16" if FLAGS & set(flags) else "float32"
+    return "bfloat16" if FLAGS & set(flags) and _known_gain() > GAIN else "float32"
 
 
 def autocast(precision: Precision) -> torch.autocast:
@@ -51,6 +65,35 @@ def autocast(precision: Precision) -> torch.autocast:
     import torch
 
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _known_gain() -> float:
+    """Returns how much quicker products are in bfloat16 on this machine: measured once, because it decides results."""
+    facts = {"processor": processor(), "torch": version("torch"), "product": SIDE}
+    memory = cache_folder("engines") / f"{sha256_bytes(dump_json(facts).encode())[:32]}.json"
+    try:
+        return float(json.loads(memory.read_text(encoding="utf-8"))["bfloat16_gain"])
+    except (OSError, ValueError, TypeError, KeyError):
+        gain = bfloat16_gain()
+    with suppress(HandfulError):
+        write_json(memory, {**facts, "bfloat16_gain": gain})
+    return gain
+
+
+def bfloat16_gain() -> float:
+    """Returns the time of a matrix product in float32 over that in bfloat16, on as many threads as PyTorch uses."""
+    import torch
+
+    shortest = []
+    for dtype in (torch.float32, torch.bfloat16):
+        matrix = torch.ones((SIDE, SIDE), dtype=dtype)
+        times = []
+        for _ in range(N_PRODUCTS):
+            start = perf_counter()
+            torch.mm(matrix, matrix)
+            times.append(perf_counter() - start)
+        shortest.append(min(times))
+    return shortest[0] / shortest[1]
 
 
 @contextmanager
