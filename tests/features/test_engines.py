@@ -215,3 +215,22 @@ sys.exit(f"it did: {started}" if started else 0)
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["fused", "eager", "openvino", "onnxruntime"])
+def test_the_default_network_is_computed_by_every_engine_whatever_stands_beside_a_picture(name):
+    from handful.backbones import find, load
+
+    spec = find("lite0")
+    network, engine = load(spec, locate(spec)), find_engine(name, "fp32")
+    if engine.fault():
+        pytest.skip(engine.fault())
+    taps = [spec.default_tap, *spec.taps[3:5]]
+    forward = engine.open(network, taps, shown(spec), 2)
+    found = parity.compare(forward, network, taps, shown(spec), batch=engine.batch, precision="fp32")
+    assert not found.fault
+    assert found.difference < 1e-5
+    pictures = parity.drawn_pictures(engine.batch, spec.input_size)
+    for one, other in zip(forward(pictures), forward(pictures[::-1].copy()), strict=True):
+        np.testing.assert_array_equal(one, other[::-1])
