@@ -52,7 +52,7 @@ CLASSES_LIMIT = 40
 CLOSE_CALL = 0.9
 """Confidence below which an answer may be called close."""
 
-MAIN_OPTIONS = ("backbone", "size", "fit", "interpolation", "views", "view_use", "head")
+MAIN_OPTIONS = ("backbone", "size", "fit", "interpolation", "views", "view_use", "engine", "precision", "head")
 """The options that decide what the network sees and what is trained; the others can be unfolded."""
 
 TRAINING_OPTIONS = ("freeze", "lr", "epochs", "batch", "optimizer", "schedule", "weight_factor", "patience", "augment")
