@@ -3,11 +3,13 @@
 python -m benchmarks.memory [network]
 
 Pictures of 64 px are drawn and shown to the network at 64 px, so that it takes a minute and not ten. A batch needs less
-memory than at 224 px (`benchmarks.engines` has that); what grows with the number of pictures is the same.
+memory than at 224 px (`python -m benchmarks.engines --one` prints that); what grows with the number of pictures is the
+same.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -40,7 +42,8 @@ def draw(folder: Path) -> None:
 def main(name: str) -> None:
     """Reads, computes, looks up, and records the most memory that the process ever had."""
     spec, threads = find(name), count_threads(None)
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryDirectory() as cache:
+        os.environ["HANDFUL_CACHE"] = cache
         folder = Path(temporary)
         draw(folder)
         start = time.perf_counter()
@@ -48,7 +51,7 @@ def main(name: str) -> None:
         reading, after_reading = time.perf_counter() - start, peak_memory()
         trunk = trunk_from_weights(spec, locate(spec), threads=threads, progress=Silent(), engine="fused")
         preprocessing = Preprocessing(SIZE, "crop", spec.interpolation, spec.mean, spec.std)
-        seconds = []
+        seconds, found = [], []
         for _ in range(2):
             start = time.perf_counter()
             features = extract(
@@ -61,6 +64,8 @@ def main(name: str) -> None:
                 progress=Silent(),
             )
             seconds.append(time.perf_counter() - start)
+            found.append(features)
+        first = found[0]
         where = type(features.values).__name__
     record(
         f"features of {N_IMAGES} pictures in less than {LIMIT_GB:g} GB of memory",
@@ -75,7 +80,7 @@ def main(name: str) -> None:
             "looking_up_s": round(seconds[1], 1),
             "computed_the_second_time": features.n_computed,
         },
-        holds=peak_memory() < LIMIT_GB * 1e9,
+        holds=peak_memory() < LIMIT_GB * 1e9 and first.n_computed == N_IMAGES,
     )
 
 

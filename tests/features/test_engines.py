@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from handful.backbones import locate
+from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError
 from handful.core.files import cache_folder
 from handful.core.progress import Silent
-from handful.features import FrozenTrunk, Preprocessing, trunk_from_weights
+from handful.features import FrozenTrunk, Preprocessing, extract, trunk_from_weights
 from handful.features.engines import ENGINES, choose, find_engine, parity
+from handful.features.extract import _portions
+from handful.images import read
 from handful.testing.backbone import toy_network
 
 RUNNABLE = [
@@ -143,7 +146,7 @@ def test_a_quick_engine_that_computes_something_else_is_not_used(toy, trials):
 
 def test_where_no_engine_computes_the_network_nothing_runs(toy, trials):
     trials({"broken": "wrong"}, {"broken": "wrong too"})
-    with pytest.raises(ConfigError, match="no engine computes Toy on this machine"):
+    with pytest.raises(ConfigError, match="no engine computes Toy in fp32 on this machine"):
         chosen(toy)
 
 
@@ -193,11 +196,63 @@ def test_a_model_from_a_machine_with_another_engine_runs_and_says_so(toy):
     trunk = chosen(toy)
     elsewhere = replace(trunk.engine, name="cuda", fault=lambda: "PyTorch finds no cuda device here")
     moved = FrozenTrunk(trunk.spec, trunk.tap, trunk.weights_sha256, trunk.network, trunk.state, elsewhere)
-    forward, batch = moved.open(shown(toy), taps=[toy.default_tap], threads=1, progress=Listener())
+    with pytest.raises(ConfigError, match="Try --engine eager"):  # never under the other's name on disk
+        moved.open(shown(toy), taps=[toy.default_tap], threads=1, progress=Silent())
+    forward, batch = moved.open(shown(toy), taps=[toy.default_tap], threads=1, progress=Listener(), by_another=True)
     pictures = parity.drawn_pictures(batch, toy.input_size)
     (expected,) = parity.reference_features(trunk.network(), [toy.default_tap], shown(toy), pictures)
     np.testing.assert_allclose(forward(pictures)[0], expected, atol=1e-5)
     assert "engine eager runs it instead" in Listener.said
+
+
+def test_a_model_whose_library_is_not_installed_here_answers_all_the_same(toy, photos, monkeypatch):
+    table = read(photos, ReadingConfig(), threads=1)
+    trunk = chosen(toy)
+    lacking = replace(trunk.engine, name="gone", library="handful-no-such-library", fault=lambda: "it is not installed")
+    options = {"preprocessing": shown(toy), "views": ("plain",), "threads": 1, "progress": Silent()}
+    expected = extract(trunk, table, table.pictures, **options, use_cache=False)
+    found = extract(replace(trunk, engine=lacking, opened={}), table, table.pictures, **options, use_cache=False)
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-5)
+
+
+def test_where_fused_convolutions_differ_pytorch_runs_as_it_is(toy, monkeypatch):
+    make, precisions = ENGINES["fused"]
+
+    def wrong(precision):
+        engine = make(precision)
+
+        def open_(*args):
+            forward = engine.open(*args)
+            return lambda batch: tuple(values + 1.0 for values in forward(batch))
+
+        return replace(engine, open=open_)
+
+    monkeypatch.setitem(ENGINES, "fused", (wrong, precisions))
+    trunk = chosen(toy)
+    assert trunk.engine.name == "eager"
+    assert "not fused: its features differ" in trunk.engine_reason
+
+
+def test_an_engine_that_fails_is_left_out_and_tried_again_another_day(toy, monkeypatch):
+    make, precisions = ENGINES["fused"]
+
+    def failing(*_):
+        raise MemoryError("no room")
+
+    monkeypatch.setitem(ENGINES, "fused", (lambda precision: replace(make(precision), open=failing), precisions))
+    trunk = chosen(toy)
+    assert trunk.engine.name == "eager"
+    assert "not fused: it failed: MemoryError: no room" in trunk.engine_reason
+    assert not memories()
+
+
+def test_many_views_are_taken_a_few_at_a_time(toy):
+    portions = list(_portions(np.ones((2, 101), dtype=bool), batch=64))
+    assert max(map(len, portions)) <= 4 * 64
+    assert sorted(square for portion in portions for square in portion) == [
+        (r, v) for r in range(2) for v in range(101)
+    ]
+    assert [len(portion) for portion in _portions(np.ones((5, 3), dtype=bool), batch=4)] == [12, 3]
 
 
 def test_openvino_starts_no_process_and_reports_nothing():

@@ -95,7 +95,7 @@ def test_the_size_is_said_before_work_starts_and_large_ones_lie_in_a_file(trunk,
 
 def test_activations_that_half_precision_cannot_hold_are_an_error(trunk, shown):
     enlarged = replace(shown.preprocessing, std=(1e-6, 1e-6, 1e-6))
-    with pytest.raises(DataError, match="larger than half precision holds"):
+    with pytest.raises(DataError, match="float16 holds at most"):
         frozen_activations(
             trunk, replace(shown, preprocessing=enlarged), n_views=1, progress=Silent(), group="stem", use_cache=False
         )

@@ -30,6 +30,9 @@ from handful.images import pixels
 AHEAD = 2
 """Portions that are in work or waiting per thread: enough that none runs dry, and memory stays small."""
 
+MOST_BATCHES = 4
+"""Batches that a thread takes at a time, at most."""
+
 Show = Callable[[PixelArray, Picture, Sequence[str]], Iterable[PixelArray]]
 """Makes the squares of a decoded picture in views of given names; called by several threads at once."""
 
@@ -96,12 +99,14 @@ def extract_at(
         DataError: a picture changed, or its activations are too large for half precision.
     """
     shelves = [Shelf.of(trunk, tap, table, pictures, preprocessing, views, progress=progress) for tap in taps]
-    known = [shelf.look_up() if use_cache else shelf.nothing() for shelf in shelves]
+    known = [shelf.look_up() if use_cache else shelf.known for shelf in shelves]
     missing = ~np.logical_and.reduce(known)
     if missing.any():
         empty = [shelf for shelf, rows in zip(shelves, known, strict=True) if not rows.all()]
         at_taps = [shelf.tap for shelf in empty]
-        forward, batch = trunk.open(preprocessing, taps=at_taps, threads=threads, progress=progress)
+        forward, batch = trunk.open(
+            preprocessing, taps=at_taps, threads=threads, progress=progress, by_another=not use_cache
+        )
         work = _Work(
             forward=forward,
             table=table,
@@ -166,6 +171,10 @@ def _portions(missing: npt.NDArray[np.bool_], *, batch: int) -> Iterator[list[Sq
     """Yields what a thread takes at a time: all that is missing of as many pictures as fill whole batches."""
     n_views = int(missing.sum(axis=1).max())
     n_pictures = batch // math.gcd(batch, n_views)
+    most = MOST_BATCHES * batch
+    if n_pictures * n_views > most:  # many views: those of one picture at a time, and not all of them at once
+        n_pictures = 1
     rows = iter(np.flatnonzero(missing.any(axis=1)).tolist())
     while chunk := list(islice(rows, n_pictures)):
-        yield [(row, int(view)) for row in chunk for view in np.flatnonzero(missing[row])]
+        squares = [(row, int(view)) for row in chunk for view in np.flatnonzero(missing[row])]
+        yield from (squares[start : start + most] for start in range(0, len(squares), most))

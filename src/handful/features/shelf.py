@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -42,6 +43,7 @@ class Shelf:
         keys: what the N pictures are called.
         facts: what decides the numbers of each of the V views.
         spaces: their names.
+        known: bool (N, V), what was looked up.
         fresh: squares that were filled in and not yet written down.
     """
 
@@ -50,6 +52,7 @@ class Shelf:
     keys: list[str]
     facts: list[dict[str, Any]]
     spaces: list[str]
+    known: npt.NDArray[np.bool_]
     fresh: list[Square] = field(default_factory=list)
 
     @classmethod
@@ -67,7 +70,9 @@ class Shelf:
         """Returns an empty one."""
         facts = [_facts(trunk, tap, table, preprocessing, view) for view in views]
         values = _room((len(pictures), len(views), tap.n_features), tap, progress=progress)
-        return cls(tap, values, [picture.file_sha256 for picture in pictures], facts, list(map(cache.space_key, facts)))
+        keys = [picture.file_sha256 for picture in pictures]
+        known = np.zeros(values.shape[:2], dtype=bool)
+        return cls(tap, values, keys, facts, list(map(cache.space_key, facts)), known)
 
     @property
     def space(self) -> str:
@@ -76,12 +81,9 @@ class Shelf:
 
     def look_up(self) -> npt.NDArray[np.bool_]:
         """Fills in what the disk remembers, and returns what that is, bool (N, V)."""
-        columns = enumerate(self.spaces)
-        return np.stack([cache.lookup(space, self.keys, self.values[:, view]) for view, space in columns], axis=1)
-
-    def nothing(self) -> npt.NDArray[np.bool_]:
-        """Returns what `look_up` does where nothing is remembered."""
-        return np.zeros(self.values.shape[:2], dtype=bool)
+        for view, space in enumerate(self.spaces):
+            self.known[:, view] = cache.lookup(space, self.keys, self.values[:, view])
+        return self.known
 
     def fill(self, squares: Sequence[Square], features: FeatureArray, *, remember: bool) -> None:
         """Puts features in their places, float32 (squares, D), rounded where the places are of half precision.
@@ -90,15 +92,15 @@ class Shelf:
             DataError: they are too large for half precision.
         """
         limit, largest = float(np.finfo(self.values.dtype).max), float(np.abs(features).max())
-        if largest > limit:
+        if not largest <= limit:
             raise DataError(
-                f"an activation at {self.tap.name} is {largest:g}, larger than half precision holds ({limit:g}). "
-                "Freeze fewer layers."
+                f"a feature at {self.tap.name} is {largest:g}, and {self.values.dtype.name} holds at most {limit:g}: "
+                "weights or pixel values are far from what is usual. Freeze fewer layers, or get the weights again."
             )
         rows, views = zip(*squares, strict=True)
         self.values[list(rows), list(views)] = features
         if remember:
-            self.fresh += squares
+            self.fresh += [square for square in squares if not self.known[square]]
             if len(self.fresh) >= min(SHARD_ROWS, SHARD_BYTES // self.values[0, 0].nbytes):
                 self.close()
 
@@ -136,4 +138,21 @@ def _room(shape: tuple[int, ...], tap: Tap, *, progress: Progress) -> npt.NDArra
     if not large:
         return np.zeros(shape, dtype)
     with tempfile.TemporaryFile() as file:
+        _reserve(file.fileno(), n_bytes)
         return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+
+
+def _reserve(handle: int, n_bytes: int) -> None:
+    """Takes the room on the disk at once, where the system can: a map of a file dies without a word for want of it.
+
+    Raises:
+        DataError: there is not so much room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(handle, 0, n_bytes)
+        except OSError as error:
+            raise DataError(
+                f"{tempfile.gettempdir()} has no room for {n_bytes / 2**30:,.1f} GiB of activations: {error.strerror}. "
+                "Set TMPDIR to a folder that has."
+            ) from error

@@ -8,6 +8,7 @@ from functools import cache as once
 from typing import TYPE_CHECKING, Any, Literal
 
 from handful.backbones import BackboneSpec, LocatedWeights, Tap, from_state, load, state_of
+from handful.core.errors import ConfigError, HandfulError
 from handful.core.progress import Progress
 from handful.features import cache
 from handful.features.engines import Engine, Forward, Precision, find_engine
@@ -58,23 +59,51 @@ class FrozenTrunk:
         }
 
     def open(
-        self, preprocessing: Preprocessing, *, taps: Sequence[Tap], threads: int, progress: Progress
+        self,
+        preprocessing: Preprocessing,
+        *,
+        taps: Sequence[Tap],
+        threads: int,
+        progress: Progress,
+        by_another: bool = False,
     ) -> tuple[Forward, int]:
         """Returns the forward pass, to be called by so many threads, and the pictures that it takes at a time.
 
-        Some engines take seconds to open, so the last one stays open. A model can come from a machine with another
-        engine: then PyTorch itself takes its place, and says so.
+        Some engines take seconds to open, so the last one stays open.
+
+        Args:
+            preprocessing: how pictures become the network's input.
+            taps: where features are taken.
+            threads: that will call it.
+            progress: told where another engine takes the place of the trunk's.
+            by_another: let PyTorch itself take its place where it cannot run: for a model from another machine, whose
+                features are not written down under the engine's name.
+
+        Raises:
+            ConfigError: the engine cannot run here.
         """
         purpose = (preprocessing.size, preprocessing.mean, preprocessing.std, tuple(taps), threads)
         if purpose in self.opened:
             return self.opened[purpose]
         engine, fault = self.engine, self.engine.fault()
+        if not fault:
+            try:
+                ready = engine.open(self.network(), taps, preprocessing, threads), engine.batch
+            except HandfulError:
+                raise
+            except Exception as error:  # of a foreign library, or of a processor without an instruction
+                fault = f"it failed ({type(error).__name__}: {str(error)[:200]})"
         if fault:
+            if not by_another:
+                raise ConfigError(
+                    f"engine {engine.name} was chosen for {self.spec.title}, but {fault}. Try --engine eager."
+                )
+            progress.say(f"Made with engine {engine.name}, but {fault}; engine eager runs it instead.")
             engine = find_engine("eager", engine.precision)
-            progress.say(f"Made with engine {self.engine.name}, but {fault}; engine eager runs it instead.")
+            ready = engine.open(self.network(), taps, preprocessing, threads), engine.batch
         self.opened.clear()
-        self.opened[purpose] = engine.open(self.network(), taps, preprocessing, threads), engine.batch
-        return self.opened[purpose]
+        self.opened[purpose] = ready
+        return ready
 
 
 def trunk_from_weights(
@@ -104,7 +133,14 @@ def trunk_from_weights(
     tap = spec.default_tap
     network = once(lambda: _pooled(load(spec, located), pool))
     chosen = choose_engine(
-        spec, network, wanted=engine, precision=precision, threads=threads, progress=progress, pool=pool
+        spec,
+        network,
+        wanted=engine,
+        precision=precision,
+        threads=threads,
+        progress=progress,
+        pool=pool,
+        weights=located.sha256,
     )
     facts = {"trunk": spec.name, "weights": located.sha256, "tap": tap.name}
     space = cache.space_key(facts)

@@ -239,6 +239,8 @@ class Work:
         validation: IntArray | None,
     ) -> tuple[Cut, Training, StackedHead]:
         """Returns the trained network, how its training went, and the new layers."""
+        import torch
+
         from handful.finetune.freeze import draw_weights, split_network
         from handful.finetune.loop import fit
         from handful.finetune.stack import build_head, head_arrays
@@ -257,6 +259,7 @@ class Work:
             seed=seed,
         )
         model = cut.with_head(stack, own_statistics=self.starts_at_random)
+        torch.set_num_threads(self.threads)
         training = fit(
             model,
             self.batches(cut, recipe, preprocessing, rows, changed=True),

@@ -184,7 +184,7 @@ class _Probe:
         """Returns the network in the precision that was asked for where it costs no accuracy, and what it costs."""
         if trunk.engine.precision == "fp32":
             return trunk, None
-        features = replace(self.config.features, engine="auto", precision="fp32")
+        features = replace(self.config.features, precision="fp32")
         full = self.trunk(backbone, replace(self.config, features=features))
         gate = examine_precision(
             (trunk, full),

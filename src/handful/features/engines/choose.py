@@ -7,12 +7,12 @@ once per machine and network, and why a quicker one must be clearly quicker.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
 from handful.core.machine import processor
 from handful.core.progress import Progress
 from handful.features.engines import ENGINES, Engine, Precision, find_engine
+from handful.features.engines.engine import installed
 from handful.features.engines.parity import Parity, compare, drawn_pictures
 from handful.features.transforms import Preprocessing
 
@@ -45,6 +46,8 @@ GAIN = 1.15
 SECONDS = 0.4
 """Of one measurement; each engine is measured `ROUNDS` times, in turns, and its best counts."""
 ROUNDS = 3
+
+FAILED = "it failed"
 
 TYPICAL = 1000
 """Pictures on which engines are compared, the time to open them included: the size of set that handful is for."""
@@ -89,6 +92,7 @@ def choose_engine(
     threads: int,
     progress: Progress,
     pool: str = "max",
+    weights: str = "trained",
 ) -> Chosen:
     """Returns the engine that runs a network here: the wanted one, or the quickest that computes the same.
 
@@ -103,31 +107,38 @@ def choose_engine(
         threads: that will run it.
         progress: told about the trial.
         pool: as in `FrozenTrunk`.
+        weights: their hash, where they were not just trained.
 
     Raises:
         ConfigError: there is no such engine, it cannot run here, or it does not compute this network.
     """
-    memory = _memory(spec, wanted, precision=precision, pool=pool)
+    memory = _memory(spec, wanted, precision=precision, pool=pool, weights=weights)
     remembered = _recall(memory, precision)
     if remembered:
         return remembered
-    tried = _try(_candidates(wanted, precision), spec, network(), threads=threads, progress=progress)
-    usable = [one for one in tried if not one.parity.fault]
+    tried: list[_Tried] = []
+    usable: list[_Tried] = []
+    for engines in _candidates(wanted, precision):
+        if not usable:
+            tried += _try(engines, spec, network(), threads=threads, progress=progress)
+            usable = [one for one in tried if not one.parity.fault]
     if not usable:
         faults = "; ".join(f"{one.name}: {one.parity.fault}" for one in tried)
-        raise ConfigError(f"no engine computes {spec.title} on this machine ({faults}). Try --engine eager.")
-    first = usable[0]
-    best = max(usable, key=lambda one: one.rate)
+        raise ConfigError(f"no engine computes {spec.title} in {precision} on this machine ({faults}).")
+    first, best = usable[0], max(usable, key=lambda one: one.rate)
     winner = best if best.rate > GAIN * first.rate else first
-    reason = _reason(wanted, winner, tried)
-    _remember(memory, {"engine": winner.name, "reason": reason, "tried": [asdict(one) for one in tried]})
+    reason = _reason(wanted, winner, tried, first=first.name)
+    if not any(one.parity.fault.startswith(FAILED) for one in tried):  # a failure may be of the moment: tried again
+        _remember(memory, {"engine": winner.name, "reason": reason, "tried": [asdict(one) for one in tried]})
     return Chosen(find_engine(winner.name, precision), reason)
 
 
 def check_engine(wanted: str, precision: Precision) -> None:
-    """Raises ConfigError where an engine that was asked for does not exist or cannot run here."""
+    """Raises ConfigError where an engine that was asked for does not exist or is not installed; imports no PyTorch."""
     if wanted != "auto":
-        _candidates(wanted, precision)
+        engine = find_engine(wanted, precision)
+        if wanted in OTHERS:
+            _refuse(engine)
 
 
 @contextmanager
@@ -145,24 +156,26 @@ def lanes(threads: int) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(before)
 
 
-def _candidates(wanted: str, precision: Precision) -> list[Engine]:
-    """Returns the engines that are in question: the wanted one, or those that run here, at least one."""
+def _candidates(wanted: str, precision: Precision) -> list[list[Engine]]:
+    """Returns the engines that are in question, those to be compared side by side; the next ones where none works."""
     if wanted != "auto":
-        engine = find_engine(wanted, precision)
-        fault = engine.fault()
-        if fault:
-            raise ConfigError(f"engine is {wanted!r}, but {fault}. --engine auto takes what runs here.")
-        return [engine]
-    accelerators, pytorch, others = (
-        [
-            engine
-            for name in names
-            if precision in ENGINES[name][1]
-            if not (engine := find_engine(name, precision)).fault()
-        ]
-        for names in (ACCELERATORS, PYTORCH, OTHERS)
-    )
-    return accelerators or [*pytorch[:1], *others]
+        return [[_refuse(find_engine(wanted, precision))]]
+    fused, eager = PYTORCH
+    tiers = (ACCELERATORS, (fused, *OTHERS), (eager,))
+    able = [[find_engine(name, precision) for name in names if precision in ENGINES[name][1]] for names in tiers]
+    return [[engine for engine in engines if not engine.fault()] for engines in able]
+
+
+def _refuse(engine: Engine) -> Engine:
+    """Returns an engine that can run here.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    fault = engine.fault()
+    if fault:
+        raise ConfigError(f"engine is {engine.name!r}, but {fault}. --engine auto takes what runs here.")
+    return engine
 
 
 def _try(
@@ -182,7 +195,7 @@ def _try(
                 openings[engine.name] = perf_counter() - start
                 parity = compare(forward, network, taps, preprocessing, batch=engine.batch, precision=engine.precision)
             except Exception as error:  # whatever a foreign library raises, the others can still be used
-                parity = Parity(float("inf"), 0.0, f"it failed: {type(error).__name__}: {str(error)[:200]}")
+                parity = _failure(error)
             parities[engine.name] = parity
             if not parity.fault:
                 opened.append((engine, forward))
@@ -190,12 +203,20 @@ def _try(
         rates = {engine.name: 0.0 for engine in engines}
         for _ in range(ROUNDS if len(opened) > 1 else 0):
             for engine, forward in opened:
-                rate = pictures_per_second(forward, engine.batch, size=spec.input_size, threads=threads)
-                rates[engine.name] = max(rates[engine.name], rate)
+                try:
+                    rate = pictures_per_second(forward, engine.batch, size=spec.input_size, threads=threads)
+                except Exception as error:
+                    parities[engine.name] = _failure(error)
+                else:
+                    rates[engine.name] = max(rates[engine.name], rate)
     return [
         _Tried(engine.name, openings.get(engine.name, 0.0), rates[engine.name], parities[engine.name])
         for engine in engines
     ]
+
+
+def _failure(error: Exception) -> Parity:
+    return Parity(float("inf"), 0.0, f"{FAILED}: {type(error).__name__}: {str(error)[:200]}")
 
 
 def pictures_per_second(forward: Forward, batch: int, *, size: int, threads: int, seconds: float = SECONDS) -> float:
@@ -216,38 +237,33 @@ def pictures_per_second(forward: Forward, batch: int, *, size: int, threads: int
         return n_passes * batch / (perf_counter() - start)
 
 
-def _reason(wanted: str, winner: _Tried, tried: Sequence[_Tried]) -> str:
+def _reason(wanted: str, winner: _Tried, tried: Sequence[_Tried], *, first: str) -> str:
     if wanted != "auto":
         return f"chosen by the user; differs from the network by {winner.parity.difference:.0e} of the largest feature"
     rates = ", ".join(f"{one.name} {one.rate:.0f}" for one in tried if one.rate)
     faults = "".join(f"; not {one.name}: {one.parity.fault}" for one in tried if one.parity.fault)
     if not rates:
         return f"the only one that runs here{faults}"
-    rule = f"another than {tried[0].name} has to be {GAIN - 1:.0%} quicker"
+    rule = f"another than {first} has to be {GAIN - 1:.0%} quicker"
     return f"tried on this machine, pictures per second of {TYPICAL:,}: {rates}; {rule}{faults}"
 
 
-def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, pool: str) -> Path:
+def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, pool: str, weights: str) -> Path:
     """Returns the file that remembers the choice for this network on this machine with the libraries it has."""
-    engines = [find_engine(name, precision) for name, (_, has) in ENGINES.items() if precision in has]
+    libraries = [find_engine(name, precision).library for name, (_, has) in ENGINES.items() if precision in has]
     facts: dict[str, Any] = {
         "format": MEMORY_FORMAT,
         "machine": [sys.platform, processor()],
         "backbone": spec.name,
         "tap": spec.default_tap.name,
         "pool": pool,
+        "weights": weights,
         "wanted": wanted,
         "precision": precision,
-        "libraries": {name: _installed(name) for name in sorted({"torch", *(engine.library for engine in engines)})},
+        "libraries": {name: installed(name) for name in sorted({"torch", "onnx", *filter(None, libraries)})},
+        "accelerators": [os.environ.get("CUDA_VISIBLE_DEVICES"), Path("/dev/nvidiactl").exists()],
     }
     return cache_folder("engines") / f"{sha256_bytes(dump_json(facts).encode())[:32]}.json"
-
-
-def _installed(library: str) -> str:
-    try:
-        return version(library) if library else ""
-    except PackageNotFoundError:
-        return ""
 
 
 def _recall(memory: Path, precision: Precision) -> Chosen | None:
@@ -257,7 +273,7 @@ def _recall(memory: Path, precision: Precision) -> Chosen | None:
         chosen = Chosen(find_engine(found["engine"], precision), str(found["reason"]))
     except (OSError, ValueError, TypeError, KeyError, ConfigError):
         return None
-    gone = chosen.engine.name in ACCELERATORS and chosen.engine.fault()
+    gone = chosen.engine.name in (*ACCELERATORS, *OTHERS) and chosen.engine.fault()
     return None if gone else chosen
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from handful.backbones import Tap
+from handful.core.machine import processor
 from handful.core.records import FeatureArray, PixelArray
 from handful.features.transforms import Preprocessing
 
@@ -21,6 +22,14 @@ Forward = Callable[[PixelArray], tuple[FeatureArray, ...]]
 
 Open = Callable[["Network", Sequence[Tap], Preprocessing, int], Forward]
 """From a network, taps, a preprocessing and the number of threads that will call it, to the forward pass."""
+
+
+def installed(library: str) -> str:
+    """Returns the version of an installed distribution; "" where it is not there under this name."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,8 @@ class Engine:
             "engine": self.name,
             "precision": self.precision,
             "batch": self.batch,
-            "versions": {library: version(library) for library in libraries},
+            "processor": processor(),
+            "versions": {library: installed(library) for library in libraries},
         }
 
     def __str__(self) -> str:

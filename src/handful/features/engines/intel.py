@@ -14,7 +14,7 @@ import numpy as np
 from handful.backbones import Network, Tap
 from handful.core.errors import MissingExtraError
 from handful.core.records import FeatureArray, PixelArray
-from handful.features.engines.engine import Engine, Forward, Precision
+from handful.features.engines.engine import Engine, Forward, Precision, installed
 from handful.features.transforms import Preprocessing
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ def openvino(precision: Precision) -> Engine:
     """Returns OpenVINO on the processor."""
 
     def fault() -> str:
-        return "" if find_spec("openvino") else str(MissingExtraError("engine openvino", "openvino"))
+        return (
+            ""
+            if find_spec("openvino") and installed("openvino")
+            else str(MissingExtraError("engine openvino", "openvino"))
+        )
 
     def open_(network: Network, taps: Sequence[Tap], preprocessing: Preprocessing, threads: int) -> Forward:
         import torch

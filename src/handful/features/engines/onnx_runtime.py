@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from handful.backbones import Network, Tap
 from handful.core.errors import MissingExtraError
 from handful.core.records import FeatureArray, PixelArray
-from handful.features.engines.engine import Engine, Forward, Precision
+from handful.features.engines.engine import Engine, Forward, Precision, installed
 from handful.features.transforms import Preprocessing
 
 BATCH = 4
@@ -21,7 +21,7 @@ def onnxruntime(precision: Precision) -> Engine:
     """Returns ONNX Runtime on the processor, one thread per call."""
 
     def fault() -> str:
-        at_hand = find_spec("onnxruntime") and find_spec("onnx")
+        at_hand = find_spec("onnxruntime") and find_spec("onnx") and installed("onnxruntime")
         return "" if at_hand else str(MissingExtraError("engine onnxruntime", "onnx"))
 
     def open_(network: Network, taps: Sequence[Tap], preprocessing: Preprocessing, threads: int) -> Forward:

@@ -85,7 +85,7 @@ def _opened(
     """Returns the forward pass; the first call of each picture size, made here, prepares the weights."""
     import torch
 
-    torch.set_num_threads(1 if compiles else threads)
+    before = torch.get_num_threads()
     dtype = torch.float32 if precision == "fp32" else torch.bfloat16
     layout = torch.contiguous_format if device == "mps" else torch.channels_last
     fast = for_inference(network, fuse=fuse)
@@ -107,9 +107,12 @@ def _opened(
             pixels = pixels.to(torch.float32, memory_format=layout).sub_(mean).mul_(scale).to(dtype)
             return tuple(values.float().cpu().numpy() for values in run(pixels))
 
-    side = preprocessing.size
-    forward(torch.zeros((DEVICE_BATCH if device != "cpu" else BATCH, side, side, 3), dtype=torch.uint8).numpy())
-    torch.set_num_threads(threads)
+    shape = (BATCH if device == "cpu" else DEVICE_BATCH, preprocessing.size, preprocessing.size, 3)
+    torch.set_num_threads(1 if compiles else threads)  # the compiler makes code for as many threads as there are now
+    try:
+        forward(torch.zeros(shape, dtype=torch.uint8).numpy())
+    finally:
+        torch.set_num_threads(before)
     return forward
 
 
