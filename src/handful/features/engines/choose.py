@@ -119,7 +119,7 @@ def choose_engine(
     tried: list[_Tried] = []
     usable: list[_Tried] = []
     for engines in _candidates(wanted, precision):
-        if not usable:
+        if engines and not usable:
             tried += _try(engines, spec, network(), threads=threads, progress=progress)
             usable = [one for one in tried if not one.parity.fault]
     if not usable:
