@@ -48,7 +48,7 @@ def crossed(features, labels, trained, tmp_path, *, groups=None, n_folds=3, repe
     table = table_of(labels.tolist(), tmp_path, groups=groups)
     config = TrainConfig.of({"folds": n_folds, "repeats": repeats, "seed": 4, **options})
     views = [values if values.ndim == 3 else values[:, None] for values in features]
-    return cross_validate(trained, views, table, everything(table), config, progress=Silent())
+    return cross_validate(trained, views, table, everything(table), config, threads=2, progress=Silent())
 
 
 def by_hand(features, labels, kind, *, n_folds=3, repeats=2):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 
 from handful.core.records import FeatureArray, FloatArray
 
@@ -55,7 +54,7 @@ def decompose(features: FeatureArray, weights: FloatArray | None = None) -> Spec
         x = roots[:, None] * (x - mean)
     n_rows, n_columns = x.shape
     gram = x @ x.T if n_rows <= n_columns else x.T @ x
-    eigenvalues, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+    eigenvalues, vectors = np.linalg.eigh(gram)
     keep = eigenvalues > max(eigenvalues[-1], np.finfo(float).tiny) * NEGLIGIBLE
     values = np.sqrt(eigenvalues[keep][::-1])
     vectors = vectors[:, keep][:, ::-1]

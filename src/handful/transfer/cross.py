@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from handful.core.config import TrainConfig, TrustConfig
 from handful.core.errors import ConfigError
+from handful.core.machine import limit_threads
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FittedHead, ImageTable, IntArray, Split
 from handful.core.trust import Comparison, CrossValidation, Fold
@@ -17,6 +19,9 @@ from handful.evaluate import corrected_interval
 from handful.heads import fit_heads, pool_views, predict_proba
 from handful.split import folds, units
 from handful.transfer.probe import Trained, as_rows, weights_of
+
+SIDE_BY_SIDE = 10_000
+"""Rows of the folds that are fitted at the same time, together: at 5 000 each, a kernel layer takes a gigabyte."""
 
 
 def check_folds(config: TrustConfig, table: ImageTable, split: Split) -> None:
@@ -48,6 +53,7 @@ def cross_validate(
     split: Split,
     config: TrainConfig,
     *,
+    threads: int,
     progress: Progress,
 ) -> CrossValidation:
     """Returns how good models are that learn from K - 1 of K parts of the training pictures, each part held out once.
@@ -65,6 +71,7 @@ def cross_validate(
         table: the data set.
         split: its parts; only the training part is used.
         config: the options; `trust.folds` is given.
+        threads: folds that are fitted at the same time, each on one core; no number depends on it.
         progress: told about the folds.
     """
     n_folds, n_repeats = config.trust.folds or 2, config.trust.repeats
@@ -77,13 +84,22 @@ def cross_validate(
         n_classes=len(table.classes),
         config=config,
     )
+    seeds = [config.run.seed + repeat for repeat in range(n_repeats)]
+    drawn = [folds(again.labels, again.units, n_folds=n_folds, seed=seed) for seed in seeds]
+    repeats, apart = zip(
+        *((repeat, fold_of == fold) for repeat, fold_of in enumerate(drawn) for fold in range(n_folds)), strict=True
+    )
+    n_rows = sum(values.shape[0] * values.shape[1] for values in views)
+    at_once = max(1, min(threads, SIDE_BY_SIDE // n_rows))
     done: list[Fold] = []
-    with progress.stage("Cross-validation", n_folds * n_repeats) as advance:
-        for repeat in range(n_repeats):
-            fold_of = folds(again.labels, again.units, n_folds=n_folds, seed=config.run.seed + repeat)
-            for fold in range(n_folds):
-                done.append(again.judged(fold_of == fold, repeat=repeat))
-                advance(1)
+    with (
+        progress.stage("Cross-validation", len(apart)) as advance,
+        limit_threads(1),
+        ThreadPoolExecutor(at_once) as pool,
+    ):
+        for fold in pool.map(again.judged, apart, repeats):
+            done.append(fold)
+            advance(1)
     ratio = float(np.mean([each.n_test / each.n_train for each in done]))
     accuracies = np.array([each.accuracy for each in done])
     low, high = corrected_interval(accuracies, ratio=ratio)
@@ -120,7 +136,7 @@ class _Again:
     n_classes: int
     config: TrainConfig
 
-    def judged(self, apart: npt.NDArray[np.bool_], *, repeat: int) -> Fold:
+    def judged(self, apart: npt.NDArray[np.bool_], repeat: int) -> Fold:
         """Returns what is right of some pictures that are set apart, bool (N,), after learning from the others."""
         fitted = [self.fitted(member, ~apart) for member in range(len(self.views))]
         best = [min(heads.values(), key=lambda head: head.held_out_loss) for heads in fitted]

@@ -86,7 +86,8 @@ def find_trust(
         return replace(found, rules=rules, left_out=(*left_out, LAYERS_WERE_TRAINED))
     views = [_views(member, table, split, threads=threads, progress=progress) for member in trained.model.members]
     if asked.folds is not None:
-        found = replace(found, cross=cross_validate(trained, views, table, split, config, progress=progress))
+        cross = cross_validate(trained, views, table, split, config, threads=threads, progress=progress)
+        found = replace(found, cross=cross)
     seen: list[FeatureArray] = [values.mean(axis=1) for values in views]
     own = units([table.pictures[index] for index in split.train])
     rules = replace(rules, familiar=get_familiar(seen[0], own, seed=seed))
