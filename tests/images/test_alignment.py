@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handful.images.alignment import LARGEST, LIKE_IN_LARGE, likeness, square
+from handful.images.alignment import LARGEST, LIKE_IN_LARGE, Pair, likenesses, square
 from handful.images.proposals import WHOLE
 from tests.images.scenes import CHANGES, cell, cropped, encoded, mirrored, scene
 
@@ -10,7 +10,8 @@ NEAR = (0.03, 0.03, 0.98, 0.98)
 
 
 def compared(first, second, box=WHOLE, *, flipped=False):
-    return likeness(square(np.asarray(first)), square(np.asarray(second)), box, mirrored=flipped)
+    (found,) = likenesses([Pair(square(np.asarray(first)), square(np.asarray(second)), box, flipped)])
+    return found
 
 
 @pytest.mark.parametrize("draw", [scene, cell])
@@ -54,4 +55,4 @@ def test_brightness_and_contrast_do_not_matter():
 def test_a_square_is_grey_and_never_larger_than_the_picture():
     assert square(np.zeros((300, 400, 3), np.uint8)).size == (LARGEST, LARGEST)
     assert square(np.zeros((40, 400, 3), np.uint8)).size == (40, 40)
-    assert square(np.zeros((40, 40, 3), np.uint8)).mode == "F"
+    assert square(np.zeros((40, 40, 3), np.uint8)).mode == "L"

@@ -120,7 +120,7 @@ def test_a_second_reading_compares_nothing(photos, monkeypatch):
     save(photos, cat__copy=cropped(scene(3)))
     first = read(photos, CONFIG)
     monkeypatch.setattr(duplicates, "propose", None)
-    monkeypatch.setattr(duplicates, "likeness", None)
+    monkeypatch.setattr(duplicates, "likenesses", None)
     assert read(photos, CONFIG) == first
 
 

@@ -18,7 +18,7 @@ from handful.core.files import cache_folder, sha256_bytes, write_json
 from handful.core.machine import limit_threads
 from handful.core.progress import Progress
 from handful.core.records import Copy, Finding, ImageTable, Picture
-from handful.images.alignment import LARGEST, SMALLEST, likeness, square
+from handful.images.alignment import LARGEST, SMALLEST, Pair, likenesses, square
 from handful.images.layout import some
 from handful.images.pixels import pixels
 from handful.images.proposals import Proposal, propose
@@ -27,8 +27,11 @@ from handful.images.sketch import read_sketches
 VERSION = 1
 """Raised whenever other pairs may be found; part of the key under which a data set's pairs are remembered."""
 
-SQUARES_KEPT = 1024
-"""Decoded pictures held at a time, 100 KB each."""
+SQUARES_KEPT = 4096
+"""Decoded pictures held at a time, 25 KB each."""
+
+AT_ONCE = 32
+"""Pairs that a thread compares together: enough that arrays are large, few enough that they stay in its caches."""
 
 LONGEST_CHAIN = 8
 LARGEST_SHARE = 0.1
@@ -118,18 +121,21 @@ def _compare(
     def seen(index: int) -> Image.Image:
         return square(pixels(table, known[index], shortest=LARGEST))
 
-    def confirm(proposal: Proposal) -> Copy | None:
-        found = likeness(seen(proposal.first), seen(proposal.second), proposal.box, mirrored=proposal.mirrored)
-        if found is None:
-            return None
-        first, second = sorted((known[proposal.first].path, known[proposal.second].path))
-        return Copy(first, second, round(found, 6), proposal.mirrored)
+    def confirm(chunk: list[Proposal]) -> list[Copy]:
+        pairs = [Pair(seen(each.first), seen(each.second), each.box, each.mirrored) for each in chunk]
+        confirmed = []
+        for each, found in zip(chunk, likenesses(pairs), strict=True):
+            if found is not None:
+                first, second = sorted((known[each.first].path, known[each.second].path))
+                confirmed.append(Copy(first, second, round(found, 6), each.mirrored))
+        return confirmed
 
-    copies = []
+    copies: list[Copy] = []
+    chunks = [proposals[start : start + AT_ONCE] for start in range(0, len(proposals), AT_ONCE)]
     with progress.stage("Looking for copies", len(proposals)) as advance, ThreadPoolExecutor(max(1, threads)) as pool:
-        for copy in pool.map(confirm, proposals):
-            copies += [copy] if copy else []
-            advance(1)
+        for chunk, found in zip(chunks, pool.map(confirm, chunks), strict=True):
+            copies += found
+            advance(len(chunk))
     return tuple(sorted(copies, key=lambda copy: (-copy.likeness, copy.first, copy.second)))
 
 
