@@ -16,6 +16,7 @@ from handful.report.choice import choice
 from handful.report.folds import folds
 from handful.report.leaks import leaked_pairs
 from handful.report.learning import Axis, Curve, learnings
+from handful.report.next_steps import next_steps
 from handful.report.numbers import (
     Answer,
     answers,
@@ -27,7 +28,7 @@ from handful.report.numbers import (
 )
 from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
-from handful.report.result import TEST_READ, backbone_name, seconds_by_stage
+from handful.report.result import N_CONFUSIONS, TEST_READ, backbone_name, seconds_by_stage
 from handful.report.summary import held_out_noun
 from handful.report.suspects import suspicions
 from handful.report.text import counted, megabytes, percent, percent_range, printable, seconds
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     import jinja2
 
 N_UNCERTAIN = 8
-N_CONFUSIONS = 15
 N_SKIPPED = 50
 
 MATRIX_LIMIT = 20
@@ -118,6 +118,8 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
     classes = by_recall(run.evaluation)
     main_options = (*MAIN_OPTIONS, *TRAINING_OPTIONS) if run.training else MAIN_OPTIONS
     spent = seconds_by_stage(run)
+    steps = next_steps(run)
+    told = {step.about for step in steps}
     total = spent.pop("total")
     return {
         "run": run,
@@ -125,7 +127,9 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "held_out": run.held_out,
         "title": printable(run.table.root.stem or str(run.table.root)),
         "majority": majority_class(run),
-        "remarks": remarks(run),
+        "expected": _of_a_hundred(run.evaluation.accuracy_interval),
+        "steps": steps,
+        "remarks": [remark for remark in remarks(run) if remark.about not in told],
         "backbone": backbone_name(run),
         "n_wrong": sum(not answer.right for answer in given),
         "classes_in_words": counted(len(classes), "class", "classes"),
@@ -162,6 +166,12 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "folder": shlex.quote(printable(str(folder))),
         "folder_in_python": repr(str(folder)),
     }
+
+
+def _of_a_hundred(interval: tuple[float, float]) -> str:
+    """Returns "85 to 95", or "95" where both ends round to it."""
+    low, high = (round(100 * end) for end in interval)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _matrix(figures: Evaluation) -> list[list[Cell]]:

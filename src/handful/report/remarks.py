@@ -30,10 +30,17 @@ CALIBRATION_OFF = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One remark; a "warning" says that the result should not be relied on as it stands."""
+    """One remark; a "warning" says that the result should not be relied on as it stands.
+
+    Attributes:
+        level: how much it matters.
+        text: whole sentences.
+        about: a word for what it is about, by which `next_steps` knows what can be done.
+    """
 
     level: Literal["warning", "note"]
     text: str
+    about: str = ""
 
 
 def remarks(run: Run) -> tuple[Remark, ...]:
@@ -59,7 +66,7 @@ def majority_class(run: Run) -> str:
 
 
 def _leaks(run: Run) -> tuple[Remark, ...]:
-    found = [Remark("warning", printable(note)) for note in run.split.notes if note.startswith("LEAK")]
+    found = [Remark("warning", printable(note), "leaks") for note in run.split.notes if note.startswith("LEAK")]
     if run.unleaked is not None:
         without = run.unleaked
         text = (
@@ -67,7 +74,7 @@ def _leaks(run: Run) -> tuple[Remark, ...]:
             f"{'is' if without.n_test == 1 else 'are'} right ({percent_range(without.accuracy_interval)}), with them "
             f"{percent(run.evaluation.accuracy)}. Go by the first figure."
         )
-        found.append(Remark("warning", text))
+        found.append(Remark("warning", text, "leaks"))
     return tuple(found)
 
 
@@ -80,6 +87,7 @@ def _few_pictures(run: Run) -> tuple[Remark, ...]:
                 "warning",
                 f"Only {counted(figures.n_test, 'picture')} tested: the accuracy means little. Anything from "
                 f"{percent_range((low, high))} fits what was seen. Test with 30 pictures or more before relying on it.",
+                "few",
             ),
         )
     if high - low > WIDE_INTERVAL:
@@ -89,6 +97,7 @@ def _few_pictures(run: Run) -> tuple[Remark, ...]:
                 f"The interval is {100 * (high - low):.0f} points wide: {figures.n_test} test pictures cannot tell a "
                 f"model that is right in {percent(low)} of cases from one that is right in {percent(high)}. "
                 "Four times as many test pictures would halve it.",
+                "interval",
             ),
         )
     return ()
@@ -104,6 +113,7 @@ def _baseline(run: Run) -> tuple[Remark, ...]:
             f"This is not shown to be better than always answering '{majority_class(run)}', which gives "
             f"{percent(figures.majority_baseline)}. Look at the mistakes below: are the labels right, and can a person "
             "tell the classes apart in these pictures?",
+            "baseline",
         ),
     )
 
@@ -118,19 +128,28 @@ def _imbalance(run: Run) -> tuple[Remark, ...]:
             "note",
             f"The classes are not equally frequent ({min(counts)} to {max(counts)} test pictures). The balanced "
             f"accuracy, {percent(figures.balanced_accuracy)}, counts every class alike.{_weighing(run)}",
+            "skew" if _could_weigh(run) else "",
         ),
     )
 
 
+def _could_weigh(run: Run) -> bool:
+    """Returns whether counting every class alike in training was left out, could be done, and would tell."""
+    figures, option = run.evaluation, run.options.get("class_weights")
+    if not option or option.value == "balanced" or run.training:
+        return False
+    return figures.balanced_accuracy < figures.accuracy_interval[0]
+
+
 def _weighing(run: Run) -> str:
     """Returns what could be done about classes of unlike size, where it would tell, or what was done."""
-    figures, option = run.evaluation, run.options.get("class_weights")
+    option = run.options.get("class_weights")
     if option and option.value == "balanced":
         return (
             " Training did too, so the probabilities are as if all classes were equally frequent, and rare ones are "
             "named more often than they occur."
         )
-    if not option or run.training or figures.balanced_accuracy >= figures.accuracy_interval[0]:
+    if not _could_weigh(run):
         return ""
     return " If rare classes matter as much as frequent ones, --class-weights balanced trains for that."
 
@@ -155,6 +174,7 @@ def _held_out(run: Run) -> tuple[Remark, ...]:
             f"The test pictures are harder than the training pictures: {percent(held_out.accuracy)} of those were "
             f"right when held out, {percent(test.accuracy)} of the test pictures. Were they taken at other times or "
             "places, or do the training pictures hold near-copies of each other?",
+            "harder",
         ),
     )
 

@@ -7,17 +7,22 @@ from typing import Any
 
 from handful.core.advice import Decision
 from handful.core.ranking import Ranking
-from handful.core.records import Evaluation, Resolved, Run
+from handful.core.records import ClassFigures, Evaluation, Resolved, Run
 from handful.core.training import Training
 from handful.evaluate import FALSE_ALARMS
 from handful.report.cards import looks_dict
 from handful.report.folds import cross_dict
 from handful.report.leaks import leaks_dict
 from handful.report.learning import epochs_done, trainings
+from handful.report.next_steps import Step, next_steps
+from handful.report.numbers import Confusion, worst_confusions
 from handful.report.reliance import Operating, Reliance, reliance
 from handful.report.remarks import remarks
 from handful.report.suspects import suspects_dict
 from handful.report.text import encodable
+
+N_CONFUSIONS = 15
+"""Pairs of classes that are told, the most frequent mistakes first; all are in figures/confusion.csv."""
 
 TEST_READ = "once, after every choice was made"
 
@@ -73,6 +78,9 @@ def result_dict(run: Run) -> dict[str, Any]:
         "command": encodable(run.command),
         "test_read": TEST_READ,
         "split": {"given": run.split.given, "notes": [encodable(note) for note in run.split.notes]},
+        "per_class": [_class(each) for each in figures.per_class],
+        "confusions": [_confusion(pair) for pair in worst_confusions(figures, limit=N_CONFUSIONS)],
+        "next_steps": [_step(each) for each in next_steps(run)],
         "remarks": [{"level": each.level, "text": encodable(each.text)} for each in remarks(run)],
         "findings": [{"code": each.code, "message": encodable(each.message)} for each in run.table.findings],
     }
@@ -168,6 +176,31 @@ def _training(training: Training) -> dict[str, Any]:
         "overfits_from": training.overfits_from,
         "failed_at": training.failed_at,
         "seconds": training.seconds,
+    }
+
+
+def _class(figures: ClassFigures) -> dict[str, Any]:
+    return {
+        "class": encodable(figures.name),
+        "n_test": figures.n_test,
+        "recall": figures.recall,
+        "recall_interval": list(figures.recall_interval),
+        "precision": figures.precision,
+        "f1": figures.f1,
+    }
+
+
+def _confusion(pair: Confusion) -> dict[str, Any]:
+    return {"true": encodable(pair.true), "answer": encodable(pair.predicted), "n": pair.n, "share": pair.share}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "about": step.about,
+        "text": encodable(step.text),
+        "evidence": encodable(step.evidence),
+        "numbers": dict(step.numbers),
+        "command": encodable(step.command),
     }
 
 

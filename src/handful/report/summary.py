@@ -5,16 +5,17 @@ from __future__ import annotations
 from handful.core.records import Run
 from handful.report.folds import cross_line
 from handful.report.learning import epochs_done
+from handful.report.next_steps import next_steps
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import backbone_name, head_name, seconds_by_stage
-from handful.report.text import counted, percent, percent_range, printable, seconds
+from handful.report.text import counted, lowered, percent, percent_range, printable, seconds
 
 
 def summary(run: Run) -> str:
     """Returns the result in 3 to 6 lines for the terminal; the first can stand alone.
 
-    How its network and its way were chosen, folds and labels take one more line each. The lines hold no markup and no
-    control characters, whatever the classes are called.
+    How its network and its way were chosen, folds, labels and what to do next take one more line each. The lines hold
+    no markup and no control characters, whatever the classes are called.
     """
     figures, held_out = run.evaluation, run.held_out
     lines = [
@@ -43,6 +44,8 @@ def summary(run: Run) -> str:
             f"{'is' if len(suspects) == 1 else 'are'} doubtful; suspects.csv has them, the likeliest to be wrong first."
         )
         most += 1
+    lines.append(f"Next: {'; '.join(lowered(step.text) for step in next_steps(run))}.")
+    most += 1
     warnings = [remark.text for remark in remarks(run) if remark.level == "warning"]
     lines.extend(f"Warning: {text}" for text in warnings[: most - len(lines)])
     return "\n".join(lines)

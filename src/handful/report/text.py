@@ -67,5 +67,10 @@ def listed(names: list[str], *, limit: int = 3) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
+def lowered(sentence: str) -> str:
+    """Returns a sentence as it stands within another."""
+    return f"{sentence[:1].lower()}{sentence[1:]}"
+
+
 def _spelled(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
