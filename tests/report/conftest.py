@@ -49,6 +49,16 @@ def make_run(tmp_path):
     return make
 
 
+@pytest.fixture
+def leaking(make_run):
+    """A run with eight test pictures that have a copy outside, and the figures without them."""
+    run = make_run(drawn=True)
+    leaks = tuple(zip(run.split.test[:8].tolist(), run.split.train[:8].tolist(), strict=True))
+    split = dataclasses.replace(run.split, given=True, leaks=leaks, notes=("LEAK: 8 of 60 test pictures are copies",))
+    without = dataclasses.replace(run.evaluation, n_test=52, accuracy=0.5, accuracy_interval=(0.37, 0.63))
+    return dataclasses.replace(run, split=split, unleaked=without)
+
+
 def example_run(
     root: Path, *, classes=("cat", "dog"), n_test=60, skill=3.0, seed=0, weights=(1.0,), drawn=False, n_skipped=2
 ) -> Run:

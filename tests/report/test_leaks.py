@@ -1,21 +1,9 @@
 import dataclasses
 
-import pytest
-
 from handful.report import result_dict
 from handful.report.leaks import N_PAIRS, leaked_pairs
 from handful.report.page import render_page
 from handful.report.remarks import remarks
-
-
-@pytest.fixture
-def leaking(make_run):
-    """A run with eight test pictures that have a copy outside, and the figures without them."""
-    run = make_run(drawn=True)
-    leaks = tuple(zip(run.split.test[:8].tolist(), run.split.train[:8].tolist(), strict=True))
-    split = dataclasses.replace(run.split, given=True, leaks=leaks, notes=("LEAK: 8 of 60 test pictures are copies",))
-    without = dataclasses.replace(run.evaluation, n_test=52, accuracy=0.5, accuracy_interval=(0.37, 0.63))
-    return dataclasses.replace(run, split=split, unleaked=without)
 
 
 def test_the_page_shows_the_pairs_and_the_accuracy_with_and_without(leaking, tmp_path):

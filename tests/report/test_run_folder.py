@@ -20,7 +20,19 @@ def test_the_folder_holds_everything(make_run, tmp_path):
         for name in ("confusion", "classes", "reliability", "penalty")
         for kind in ("csv", "png", "svg")
     }
-    assert files == {"config.json", "result.json", "skipped.csv", "predictions.csv", "report.html"} | figures
+    assert (
+        files
+        == {
+            "config.json",
+            "model-card.json",
+            "model-card.md",
+            "result.json",
+            "skipped.csv",
+            "predictions.csv",
+            "report.html",
+        }
+        | figures
+    )
     assert json.loads((tmp_path / "run/result.json").read_text("utf-8")) == result_dict(run)
     config = json.loads((tmp_path / "run/config.json").read_text("utf-8"))
     assert config["size"] == {"value": 224, "reason": "the network's own"}

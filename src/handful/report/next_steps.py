@@ -23,6 +23,9 @@ MANY_DOUBTS = 0.2
 SURE = 0.06
 """Width of an interval below which another estimate of the accuracy would change nothing."""
 
+FEW_MISTAKES, OFTEN = 3, 0.05
+"""Mistakes of one kind, and their share of a class, below which they say nothing about the class."""
+
 N_FOLDS, N_REPEATS = 5, 3
 
 URGENT: Mapping[str, tuple[str, str]] = {
@@ -158,7 +161,7 @@ def _surer(run: Run) -> Iterator[Step]:
         n_train = len(run.split.train)
         yield Step(
             "folds",
-            "Cross-validate",
+            "Cross-validate, to know the figure better",
             f"One draw of {counted(figures.n_test, 'test picture')} gives {percent_range((low, high))}. Each of the "
             f"{n_train:,} training pictures can be held out in turn as well; nothing has to be computed again for it "
             "but the output layer.",
@@ -169,7 +172,7 @@ def _surer(run: Run) -> Iterator[Step]:
     if "skew" in said:
         yield Step("skew", "Train with --class-weights balanced", said["skew"], "classes")
     known = reliance(run)
-    if known and _leaves_some(known):
+    if known and _leaves_some(known, figures.accuracy):
         yield _leave(known, figures.accuracy)
 
 
@@ -182,9 +185,9 @@ def _can_fold(run: Run) -> bool:
     return all(len(np.unique(own[labels == label])) >= N_FOLDS for label in range(len(run.table.classes)))
 
 
-def _leaves_some(known: Reliance) -> bool:
-    """Returns whether leaving unsure answers to people was seen to make fewer of the others wrong."""
-    return 0 < known.answered.n < known.answered.of and known.wrong.share < known.trust.rules.answer.risk
+def _leaves_some(known: Reliance, accuracy: float) -> bool:
+    """Returns whether leaving unsure answers to people halves the share of wrong ones among the others."""
+    return 0 < known.answered.n < known.answered.of and known.wrong.share <= (1 - accuracy) / 2
 
 
 def _leave(known: Reliance, accuracy: float) -> Step:
@@ -209,6 +212,8 @@ def _leave(known: Reliance, accuracy: float) -> Step:
 def _further(run: Run) -> Iterator[Step]:
     """Yields what can be done in any case."""
     for pair in worst_confusions(run.evaluation, limit=1):
+        if pair.n < FEW_MISTAKES or pair.share < OFTEN:
+            continue
         true, taken = printable(pair.true), printable(pair.predicted)
         yield Step(
             "confusion",

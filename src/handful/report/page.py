@@ -169,8 +169,8 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
 
 
 def _of_a_hundred(interval: tuple[float, float]) -> str:
-    """Returns "85 to 95", or "95" where both ends round to it."""
-    low, high = (round(100 * end) for end in interval)
+    """Returns "85 to 95", or "95" where both ends round to it; 100 only where nothing speaks against it."""
+    low, high = (min(round(100 * end), 99) if end < 1.0 else 100 for end in interval)
     return f"{low}" if low == high else f"{low} to {high}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ from handful.report.folds import cross_dict
 from handful.report.leaks import leaks_dict
 from handful.report.learning import epochs_done, trainings
 from handful.report.next_steps import Step, next_steps
-from handful.report.numbers import Confusion, worst_confusions
+from handful.report.numbers import Confusion, reliability, worst_confusions
 from handful.report.reliance import Operating, Reliance, reliance
 from handful.report.remarks import remarks
 from handful.report.suspects import suspects_dict
@@ -39,11 +40,13 @@ def result_dict(run: Run) -> dict[str, Any]:
         "balanced_accuracy": figures.balanced_accuracy,
         "macro_f1": figures.macro_f1,
         "log_loss": figures.log_loss,
+        "log_loss_of_guessing": math.log(len(run.table.classes)),
         "calibration_error": figures.calibration_error,
         "majority_baseline": figures.majority_baseline,
         "n_train": len(split.train),
         "n_validation": len(split.validation),
         "n_test": len(split.test),
+        "n_wrong": int((run.test_proba.argmax(axis=1) != run.table.labels[split.test]).sum()),
         "n_skipped": len(run.table.skipped),
         "classes": [encodable(name) for name in run.table.classes],
         "backbone": backbone_name(run),
@@ -78,6 +81,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "command": encodable(run.command),
         "test_read": TEST_READ,
         "split": {"given": run.split.given, "notes": [encodable(note) for note in run.split.notes]},
+        "reliability": [{**asdict(point), "interval": list(point.interval)} for point in reliability(run)],
         "per_class": [_class(each) for each in figures.per_class],
         "confusions": [_confusion(pair) for pair in worst_confusions(figures, limit=N_CONFUSIONS)],
         "next_steps": [_step(each) for each in next_steps(run)],

@@ -8,6 +8,7 @@ from handful.core.files import write_bytes, write_json, write_text
 from handful.core.records import Run
 from handful.report.events import write_events
 from handful.report.figures import figures
+from handful.report.model_card import card_dict, card_markdown
 from handful.report.numbers import reliability, searches
 from handful.report.page import render_page
 from handful.report.reliance_figures import reliance_figures
@@ -37,6 +38,7 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     | suspects.csv | the training pictures whose labels are doubtful |
     | figures/*.csv, *.png, *.svg | each figure and its numbers |
     | tensorboard/* | how layers were trained, for TensorBoard, where the option asks for it |
+    | model-card.json, model-card.md | what the model is for, how good it is, and what it cannot do |
     | report.html | the page, self-contained |
     | result.json | the result; written last, so that a folder that has it is complete |
 
@@ -62,6 +64,8 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
         write_bytes(folder / "figures" / name, data)
     if "tensorboard" in run.options and run.options["tensorboard"].value:
         write_events(run, folder / "tensorboard")
+    write_json(folder / "model-card.json", card_dict(run))
+    write_text(folder / "model-card.md", card_markdown(run))
     write_text(folder / "report.html", render_page(run, folder=final or folder))
     write_json(folder / "result.json", result_dict(run))
 
