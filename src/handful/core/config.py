@@ -138,7 +138,7 @@ class FeaturesConfig:
     )
     precision: str = option(
         "fp32",
-        "Precision of the fixed network. bf16 is quicker on some processors, and used only where it costs no accuracy.",
+        "Precision of the fixed network. bf16 and int8 can be quicker, and are used only where they cost no accuracy.",
         choices=words.PRECISIONS,
     )
 

@@ -99,7 +99,7 @@ class FrozenTrunk:
                     f"engine {engine.name} was chosen for {self.spec.title}, but {fault}. Try --engine eager."
                 )
             progress.say(f"Made with engine {engine.name}, but {fault}; engine eager runs it instead.")
-            engine = find_engine("eager", engine.precision)
+            engine = find_engine("eager", "fp32" if engine.precision == "int8" else engine.precision)
             ready = engine.open(self.network(), taps, preprocessing, threads), engine.batch
         self.opened.clear()
         self.opened[purpose] = ready

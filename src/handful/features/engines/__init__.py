@@ -16,8 +16,8 @@ __all__ = ["ENGINES", "Engine", "Forward", "Precision", "find_engine"]
 ENGINES: Mapping[str, tuple[Callable[[Precision], Engine], tuple[Precision, ...]]] = {
     "fused": (fused, ("fp32", "bf16")),
     "eager": (eager, ("fp32", "bf16")),
-    "openvino": (openvino, ("fp32", "bf16")),
-    "onnxruntime": (onnxruntime, ("fp32",)),
+    "openvino": (openvino, ("fp32", "bf16", "int8")),
+    "onnxruntime": (onnxruntime, ("fp32", "int8")),
     "compile": (compiled, ("fp32", "bf16")),
     "cuda": (partial(on_device, "cuda"), ("fp32", "bf16")),
     "mps": (partial(on_device, "mps"), ("fp32",)),

@@ -134,11 +134,15 @@ def choose_engine(
 
 
 def check_engine(wanted: str, precision: Precision) -> None:
-    """Raises ConfigError where an engine that was asked for does not exist or is not installed; imports no PyTorch."""
+    """Raises ConfigError where what was asked for does not exist or is not installed; imports no PyTorch."""
     if wanted != "auto":
         engine = find_engine(wanted, precision)
         if wanted in OTHERS:
             _refuse(engine)
+    elif not any(precision in ENGINES[name][1] for name in PYTORCH):
+        faults = [find_engine(name, precision).fault() for name in OTHERS if precision in ENGINES[name][1]]
+        if all(faults):
+            raise ConfigError(f"precision is {precision!r}, but {'; '.join(faults)}")
 
 
 @contextmanager
