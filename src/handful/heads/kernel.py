@@ -49,10 +49,12 @@ def fit_kernel(
     counts = np.ones(len(labels)) if weights is None else weights
     search: list[dict[str, float]] = []
     best: tuple[float, float, float, float, FloatArray, FloatArray] | None = None
+    kernel = np.empty_like(distances)  # one for all attempts: the system takes long to give out so much memory anew
 
     def attempt(sharpness: float, penalty: float) -> None:
         nonlocal best
-        weight, held_out = _solve(np.exp(-sharpness * distances), penalty / counts, targets, blocks=blocks)
+        np.exp(np.multiply(distances, -sharpness, out=kernel), out=kernel)
+        weight, held_out = _solve(kernel, penalty / counts, targets, blocks=blocks)
         temperature, loss = choose_temperature(held_out, labels, weights)
         accuracy = float(np.mean(held_out.argmax(axis=1) == labels))
         search.append({"penalty": penalty, "sharpness": sharpness, "log_loss": loss, "accuracy": accuracy})
@@ -83,7 +85,9 @@ def fit_kernel(
 
 def kernel_scores(part: KernelPart, features: FeatureArray | FloatArray) -> FloatArray:
     """Returns float64 (N, C): the kernel part's share of the scores, for features (N, D)."""
-    scores: FloatArray = np.exp(-part.sharpness * squared_distances(features, part.centres)) @ part.weight
+    kernel = squared_distances(features, part.centres)
+    kernel *= -part.sharpness
+    scores: FloatArray = np.exp(kernel, out=kernel) @ part.weight
     return scores
 
 
@@ -91,7 +95,10 @@ def squared_distances(rows: FeatureArray | FloatArray, centres: FeatureArray) ->
     """Returns float64 (N, M): squared Euclidean distances, by one matrix product about the centres' mean."""
     middle = centres.mean(axis=0, dtype=np.float64)
     x, y = rows - middle, centres - middle
-    distances: FloatArray = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2.0 * (x @ y.T)
+    distances: FloatArray = x @ y.T
+    distances *= -2.0
+    distances += np.einsum("nd,nd->n", x, x)[:, None]
+    distances += np.einsum("md,md->m", y, y)
     return np.maximum(distances, 0.0, out=distances)
 
 
