@@ -107,7 +107,7 @@ def flops(network: Network, size: int) -> float:
     counted = [0]
 
     def count(layer: torch.nn.Module, _: object, output: torch.Tensor) -> None:
-        per_output = layer.weight[0].numel()  # type: ignore[index]
+        per_output = layer.weight[0].numel()
         counted[0] += 2 * per_output * output[0].numel()
 
     hooks = [

@@ -50,7 +50,7 @@ def features_of(table: ImageTable, config: TrainConfig) -> dict[str, FeatureArra
     for spec, located in locate_all(config):
         plan = plan_features(config.features, spec, pictures, held_out_loss=None)
         found[spec.name] = extract(
-            trunk_from_weights(spec, located),
+            trunk_from_weights(spec, located, threads=count_threads(None), progress=Silent()),
             table,
             pictures,
             preprocessing=plan.preprocessing,
