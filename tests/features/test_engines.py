@@ -17,6 +17,7 @@ from handful.core.files import cache_folder
 from handful.core.progress import Silent
 from handful.features import FrozenTrunk, Preprocessing, extract, trunk_from_weights
 from handful.features.engines import ENGINES, choose, find_engine, parity
+from handful.features.engines.pytorch import _exactly
 from handful.features.extract import _portions
 from handful.images import read
 from handful.testing.backbone import toy_network
@@ -84,6 +85,41 @@ def test_a_row_depends_neither_on_its_place_nor_on_its_neighbours(name):
     alone = np.zeros_like(pictures)
     alone[0] = pictures[2]
     np.testing.assert_array_equal(forward(alone)[0][0], rows[2])
+
+
+@pytest.mark.real  # slow rather than real: compiling takes up to half a minute
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler's, about parts of PyTorch
+def test_what_the_compiler_makes_is_the_network_whatever_stands_beside_a_picture(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # nothing of an earlier run is taken
+    forward, network, taps, engine = opened("compile")
+    found = parity.compare(forward, network, taps, shown(network.spec), batch=engine.batch, precision="fp32")
+    assert not found.fault
+    assert found.difference < 1e-5
+    pictures = parity.drawn_pictures(engine.batch, network.spec.input_size)
+    np.testing.assert_array_equal(forward(pictures)[0], forward(pictures[::-1].copy())[0][::-1])
+
+
+@pytest.fixture
+def tf32():
+    """Allows PyTorch TF32 in products and convolutions, as a caller's script may have."""
+    import torch
+
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.fp32_precision
+    products.fp32_precision = "tf32"
+    with convolutions.flags(enabled=True, allow_tf32=True):
+        yield products, convolutions
+    products.fp32_precision = before
+
+
+def test_on_an_nvidia_card_fp32_is_fp32_even_where_the_caller_allowed_less(tf32):
+    products, convolutions = tf32
+    with _exactly("cuda"):
+        assert (products.fp32_precision, convolutions.allow_tf32) == ("ieee", False)
+        assert (convolutions.deterministic, convolutions.benchmark) == (True, False)
+    assert (products.fp32_precision, convolutions.allow_tf32) == ("tf32", True)
+    with _exactly("cpu"):
+        assert products.fp32_precision == "tf32"
 
 
 def chosen(toy, wanted="auto", **options):

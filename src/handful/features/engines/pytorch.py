@@ -8,8 +8,8 @@ not depend on the number of threads. `benchmarks/engines.py` has the figures.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
@@ -122,13 +122,22 @@ def _channels(values: Sequence[float]) -> Tensor:
     return torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
 
 
-def _exactly(device: Device) -> AbstractContextManager[object]:
-    """Returns a context in which an NVIDIA card's fp32 is fp32, and the same from run to run."""
+@contextmanager
+def _exactly(device: Device) -> Iterator[None]:
+    """Opens a context in which an NVIDIA card's fp32 is fp32, in convolutions and in products, the same at every run.
+
+    It can be the caller who allowed TF32, which keeps 10 bits of 23; what was allowed before is allowed again after.
+    """
     import torch
 
     if device != "cuda":
-        return nullcontext()
-    flags: AbstractContextManager[object] = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-    return flags
+        yield
+        return
+    products = torch.backends.cuda.matmul
+    before = products.fp32_precision
+    products.fp32_precision = "ieee"
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        products.fp32_precision = before
