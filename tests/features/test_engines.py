@@ -15,11 +15,11 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError
 from handful.core.files import cache_folder
 from handful.core.progress import Silent
-from handful.features import FrozenTrunk, Preprocessing, extract, trunk_from_weights
+from handful.features import FrozenTrunk, Preprocessing, extract, prepare, trunk_from_weights
 from handful.features.engines import ENGINES, choose, find_engine, parity
 from handful.features.engines.pytorch import _exactly
 from handful.features.extract import _portions
-from handful.images import read
+from handful.images import pixels, read
 from handful.testing.backbone import toy_network
 
 RUNNABLE = [
@@ -267,6 +267,63 @@ def test_where_fused_convolutions_differ_pytorch_runs_as_it_is(toy, monkeypatch)
     trunk = chosen(toy)
     assert trunk.engine.name == "eager"
     assert "not fused: its features differ" in trunk.engine_reason
+
+
+@pytest.fixture
+def wrong_above_32(monkeypatch):
+    """Makes the quick engine compute something else than the network with pictures that are not 32 pixels wide."""
+    make, precisions = ENGINES["fused"]
+    opened = []
+
+    def changed(precision):
+        engine = make(precision)
+
+        def open_(network, taps, preprocessing, threads):
+            forward = engine.open(network, taps, preprocessing, threads)
+            opened.append((preprocessing.size, len(taps)))
+            if preprocessing.size == 32:
+                return forward
+            return lambda batch: tuple(values + 1.0 for values in forward(batch))
+
+        return replace(engine, open=open_)
+
+    monkeypatch.setitem(ENGINES, "fused", (changed, precisions))
+    return opened
+
+
+def test_an_engine_that_computes_something_else_at_another_size_is_found_out_there_once(toy, wrong_above_32):
+    trunk = chosen(toy)
+    where = {"taps": [toy.default_tap], "threads": 1, "progress": Silent()}
+    assert trunk.proven(shown(toy), **where) is trunk
+    assert wrong_above_32 == [(32, 1)]
+    for _ in range(2):  # the second time it is remembered
+        other = trunk.proven(shown(toy, size=48), **where)
+        assert (trunk.engine.name, other.engine.name) == ("fused", "eager")
+        assert "not fused fp32 with 48 pixels at head: its features differ" in other.engine_reason
+    assert wrong_above_32 == [(32, 1), (48, 1)]
+
+
+def test_an_engine_is_compared_at_other_taps_too(toy, wrong_above_32):
+    trunk = chosen(toy)
+    for _ in range(2):
+        same = trunk.proven(shown(toy), taps=toy.taps, threads=1, progress=Silent())
+        assert same is trunk
+    assert wrong_above_32 == [(32, 1), (32, 3)]
+
+
+def test_features_at_another_size_are_those_of_the_network_and_named_after_what_computed_them(
+    toy, photos, wrong_above_32
+):
+    table, trunk = read(photos, ReadingConfig(), threads=1), chosen(toy)
+    options = {"preprocessing": shown(toy, size=48), "views": ("plain",), "threads": 1, "progress": Silent()}
+    found = extract(trunk, table, table.pictures[:4], **options)
+    eager = chosen(toy, "eager")
+    expected = extract(eager, table, table.pictures[:4], **options)
+    assert expected.n_computed == 0  # they lie in the cache under its name
+    assert found.space == expected.space
+    squares = np.stack([prepare(pixels(table, one), shown(toy, size=48)) for one in table.pictures[:4]])
+    (network,) = parity.reference_features(trunk.network(), [toy.default_tap], shown(toy, size=48), squares)
+    np.testing.assert_allclose(found.values[:, 0], network, atol=1e-5)
 
 
 def test_an_engine_that_fails_is_left_out_and_tried_again_another_day(toy, monkeypatch):

@@ -98,6 +98,7 @@ def extract_at(
     Raises:
         DataError: a picture changed, or its activations are too large for half precision.
     """
+    trunk = trunk.proven(preprocessing, taps=taps, threads=threads, progress=progress)
     shelves = [Shelf.of(trunk, tap, table, pictures, preprocessing, views, progress=progress) for tap in taps]
     known = [shelf.look_up() if use_cache else shelf.known for shelf in shelves]
     missing = ~np.logical_and.reduce(known)

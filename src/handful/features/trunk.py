@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache as once
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,12 +13,19 @@ from handful.core.progress import Progress
 from handful.features import cache
 from handful.features.engines import Engine, Forward, Precision, find_engine
 from handful.features.engines.choose import choose_engine
+from handful.features.engines.memory import memory_of, recall, remember
+from handful.features.engines.parity import compare
 from handful.features.transforms import Preprocessing
 
 if TYPE_CHECKING:
     from handful.backbones.network import Network
 
 Pool = Literal["max", "l2"]
+
+LAST = "eager"
+"""The engine that runs everywhere."""
+
+PROOF_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,52 @@ class FrozenTrunk:
             **self.engine.facts,
         }
 
+    def proven(
+        self, preprocessing: Preprocessing, *, taps: Sequence[Tap], threads: int, progress: Progress
+    ) -> FrozenTrunk:
+        """Returns the trunk with its engine, or with PyTorch itself where that one computes something else here.
+
+        An engine is chosen with the network's own picture size and tap. At others it is compared with the network
+        too, once; what was found is remembered.
+
+        Args:
+            preprocessing: how pictures become the network's input.
+            taps: where features are taken.
+            threads: that will call it.
+            progress: told where another engine takes the place of the trunk's.
+
+        Raises:
+            ConfigError: the engine cannot run here.
+        """
+        shown = {"size": preprocessing.size, "mean": preprocessing.mean, "std": preprocessing.std}
+        spec = self.spec
+        as_chosen = {"size": spec.input_size, "mean": spec.mean, "std": spec.std}
+        if (
+            (shown == as_chosen and tuple(taps) == (spec.default_tap,))
+            or self.engine.name == LAST
+            or self.engine.fault()
+        ):
+            return self
+        memory = memory_of(
+            {
+                "format": PROOF_FORMAT,
+                **shown,
+                "taps": [self.facts(tap) for tap in sorted(taps, key=lambda tap: tap.name)],
+            }
+        )
+        found = recall(memory)
+        if "fault" not in found:
+            forward, batch = self.open(preprocessing, taps=taps, threads=threads, progress=progress)
+            precision = self.engine.precision
+            found = asdict(compare(forward, self.network(), taps, preprocessing, batch=batch, precision=precision))
+            remember(memory, found)
+        if not found["fault"]:
+            return self
+        names = ", ".join(tap.name for tap in taps)
+        reason = f"not {self.engine} with {preprocessing.size} pixels at {names}: {found['fault']}"
+        progress.say(f"Engine {LAST} runs {spec.title}, {reason}.")
+        return replace(self, engine=_last_resort(self.engine), engine_reason=reason)
+
     def open(
         self,
         preprocessing: Preprocessing,
@@ -82,7 +135,7 @@ class FrozenTrunk:
         Raises:
             ConfigError: the engine cannot run here.
         """
-        purpose = (preprocessing.size, preprocessing.mean, preprocessing.std, tuple(taps), threads)
+        purpose = (str(self.engine), preprocessing.size, preprocessing.mean, preprocessing.std, tuple(taps), threads)
         if purpose in self.opened:
             return self.opened[purpose]
         engine, fault = self.engine, self.engine.fault()
@@ -96,10 +149,10 @@ class FrozenTrunk:
         if fault:
             if not by_another:
                 raise ConfigError(
-                    f"engine {engine.name} was chosen for {self.spec.title}, but {fault}. Try --engine eager."
+                    f"engine {engine.name} was chosen for {self.spec.title}, but {fault}. Try --engine {LAST}."
                 )
-            progress.say(f"Made with engine {engine.name}, but {fault}; engine eager runs it instead.")
-            engine = find_engine("eager", "fp32" if engine.precision == "int8" else engine.precision)
+            progress.say(f"Made with engine {engine.name}, but {fault}; engine {LAST} runs it instead.")
+            engine = _last_resort(engine)
             ready = engine.open(self.network(), taps, preprocessing, threads), engine.batch
         self.opened.clear()
         self.opened[purpose] = ready
@@ -166,6 +219,11 @@ def trunk_from_state(
         return _pooled(from_state(spec, safetensors.torch.load(state)), pool)
 
     return FrozenTrunk(spec, tap, sha256, once(network), lambda: state, engine, reason, pool)
+
+
+def _last_resort(engine: Engine) -> Engine:
+    """Returns the engine that takes the place of one that cannot be used; it has no eight bits."""
+    return find_engine(LAST, "fp32" if engine.precision == "int8" else engine.precision)
 
 
 def _pooled(network: Network, pool: Pool) -> Network:

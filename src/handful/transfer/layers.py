@@ -127,6 +127,7 @@ def train_layers(
         cut, _, layer = work.trained(int(frozen.value), as_long, preprocessing, rows=split.train, validation=None)
     layer = replace(layer, temperature=temperature)
     trunk = work.trunk(cut)
+    trunk = trunk.proven(preprocessing, taps=[trunk.tap], threads=threads, progress=progress)
     head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, loss)
     return Trained(
         model=Model(

@@ -145,7 +145,7 @@ class _Probe:
                 progress=self.progress,
             ),
         )
-        trunk, gate = self.gated(trunk, backbone, plan.preprocessing)
+        trunk, gate = self.gated(self.proven(trunk, plan.preprocessing), backbone, plan.preprocessing)
         train = [self.table.pictures[index] for index in self.split.train]
         features = extract(
             trunk,
@@ -178,6 +178,10 @@ class _Probe:
         """Returns a network as some options have it."""
         return frozen_trunk(backbone, config, threads=self.threads, progress=self.progress)
 
+    def proven(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> FrozenTrunk:
+        """Returns a network with an engine that computes it as it is shown the pictures."""
+        return trunk.proven(preprocessing, taps=[trunk.tap], threads=self.threads, progress=self.progress)
+
     def gated(
         self, trunk: FrozenTrunk, backbone: tuple[BackboneSpec, LocatedWeights], preprocessing: Preprocessing
     ) -> tuple[FrozenTrunk, Gate | None]:
@@ -185,7 +189,7 @@ class _Probe:
         if trunk.engine.precision == "fp32":
             return trunk, None
         features = replace(self.config.features, precision="fp32")
-        full = self.trunk(backbone, replace(self.config, features=features))
+        full = self.proven(self.trunk(backbone, replace(self.config, features=features)), preprocessing)
         gate = examine_precision(
             (trunk, full),
             self.table,

@@ -6,7 +6,6 @@ once per machine and network, and why a quicker one must be clearly quicker.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -18,12 +17,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from handful.backbones import BackboneSpec, Network, keep_memory
-from handful.core.errors import ConfigError, HandfulError
-from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
+from handful.core.errors import ConfigError
 from handful.core.machine import processor
 from handful.core.progress import Progress
 from handful.features.engines import ENGINES, Engine, Precision, find_engine
 from handful.features.engines.engine import installed
+from handful.features.engines.memory import memory_of, recall, remember
 from handful.features.engines.parity import Parity, compare, drawn_pictures
 from handful.features.transforms import Preprocessing
 
@@ -129,7 +128,7 @@ def choose_engine(
     winner = best if best.rate > GAIN * first.rate else first
     reason = _reason(wanted, winner, tried, first=first.name)
     if not any(one.parity.fault.startswith(FAILED) for one in tried):  # a failure may be of the moment: tried again
-        _remember(memory, {"engine": winner.name, "reason": reason, "tried": [asdict(one) for one in tried]})
+        remember(memory, {"engine": winner.name, "reason": reason, "tried": [asdict(one) for one in tried]})
     return Chosen(find_engine(winner.name, precision), reason)
 
 
@@ -267,22 +266,15 @@ def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, pool: str,
         "libraries": {name: installed(name) for name in sorted({"torch", "onnx", *filter(None, libraries)})},
         "accelerators": [os.environ.get("CUDA_VISIBLE_DEVICES"), Path("/dev/nvidiactl").exists()],
     }
-    return cache_folder("engines") / f"{sha256_bytes(dump_json(facts).encode())[:32]}.json"
+    return memory_of(facts)
 
 
 def _recall(memory: Path, precision: Precision) -> Chosen | None:
     """Returns what is remembered, without importing PyTorch unless it is an accelerator, which can be gone."""
     try:
-        found = json.loads(memory.read_text(encoding="utf-8"))
+        found = recall(memory)
         chosen = Chosen(find_engine(found["engine"], precision), str(found["reason"]))
-    except (OSError, ValueError, TypeError, KeyError, ConfigError):
+    except (KeyError, TypeError, ConfigError):
         return None
     gone = chosen.engine.name in (*ACCELERATORS, *OTHERS) and chosen.engine.fault()
     return None if gone else chosen
-
-
-def _remember(memory: Path, found: dict[str, Any]) -> None:
-    try:
-        write_json(memory, found)
-    except HandfulError:
-        return  # it will be tried again
