@@ -9,8 +9,11 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import handful
 from handful.backbones import locate
+from handful.cli.demo import solar_cells
 from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError
 from handful.core.files import cache_folder
@@ -21,6 +24,7 @@ from handful.features.engines.pytorch import _exactly
 from handful.features.extract import _portions
 from handful.images import pixels, read
 from handful.testing.backbone import toy_network
+from handful.transfer.gate import LEAST_COSINE
 
 RUNNABLE = [
     (name, precision)
@@ -28,6 +32,7 @@ RUNNABLE = [
     for precision in precisions
     if name not in ("cuda", "mps", "compile")
 ]
+EIGHT_BITS = [name for name, precision in RUNNABLE if precision == "int8"]
 
 
 def shown(spec, **changes):
@@ -65,7 +70,19 @@ def test_low_precision_of_another_network_is_found_out():
     forward, network, taps, engine = opened("eager", "bf16")
     other = toy_network(seed=1)
     found = parity.compare(forward, other, taps, shown(network.spec), batch=engine.batch, precision="bf16")
-    assert "mean cosine" in found.fault
+    assert "differ from the network's" in found.fault
+
+
+def test_low_precision_that_turns_features_a_little_is_found_out_by_their_cosine():
+    forward, network, taps, engine = opened("eager", "fp32")
+    rng = np.random.default_rng(0)
+
+    def noisy(batch):
+        (values,) = forward(batch)
+        return (values + rng.uniform(-0.15, 0.15, values.shape).astype(np.float32) * np.abs(values).max(),)
+
+    found = parity.compare(noisy, network, taps, shown(network.spec), batch=engine.batch, precision="bf16")
+    assert "the mean cosine of its features to the network's is" in found.fault
 
 
 def test_features_that_are_no_numbers_are_found_out():
@@ -76,9 +93,29 @@ def test_features_that_are_no_numbers_are_found_out():
     assert found.fault
 
 
-@pytest.mark.parametrize("name", [name for name, precision in RUNNABLE if precision == "fp32"])
-def test_a_row_depends_neither_on_its_place_nor_on_its_neighbours(name):
-    forward, network, _, engine = opened(name)
+@pytest.mark.parametrize("name", EIGHT_BITS)
+def test_eight_bits_move_features_a_little_and_the_same_way_each_time(name):
+    forward, network, taps, engine = opened(name, "int8")
+    pictures = parity.drawn_pictures(engine.batch, network.spec.input_size)
+    (full,) = parity.reference_features(network, taps, shown(network.spec), pictures)
+    (found,) = forward(pictures)
+    assert parity.cosines(found, full).min() > 0.99
+    assert np.abs(found - full).max() > 1e-3 * np.abs(full).max()  # it is not fp32 under another name
+    again, *_ = opened(name, "int8")
+    np.testing.assert_array_equal(again(pictures)[0], found)
+
+
+@pytest.mark.parametrize("name", EIGHT_BITS)
+def test_a_forgotten_normalisation_is_found_out_in_eight_bits_too(name):
+    spec = toy_network().spec
+    forward, network, taps, engine = opened(name, "int8", preprocessing=shown(spec, mean=(0.0, 0.0, 0.0)))
+    found = parity.compare(forward, network, taps, shown(spec), batch=engine.batch, precision="int8")
+    assert "differ from the network's" in found.fault
+
+
+@pytest.mark.parametrize(("name", "precision"), RUNNABLE)
+def test_a_row_depends_neither_on_its_place_nor_on_its_neighbours(name, precision):
+    forward, network, _, engine = opened(name, precision)
     pictures = parity.drawn_pictures(engine.batch, network.spec.input_size)
     (rows,), (turned,) = forward(pictures), forward(pictures[::-1].copy())
     np.testing.assert_array_equal(rows, turned[::-1])
@@ -215,6 +252,16 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(toy, monkeypatch):
     monkeypatch.setattr("handful.features.engines.intel.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'handful\[openvino\]'"):
         chosen(toy, "openvino")
+
+
+def test_eight_bits_without_a_library_for_them_say_what_to_install(toy, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "OTHERS", ("openvino", "onnxruntime"))
+    for library in ("intel", "onnx_runtime"):
+        monkeypatch.setattr(f"handful.features.engines.{library}.find_spec", lambda name: None)
+    message = r"precision is 'int8', but .*pip install 'handful\[openvino\]'.*pip install 'handful\[onnx\]'"
+    with pytest.raises(ConfigError, match=message):
+        handful.train(photos, tmp_path / "run", backbone="toy", precision="int8")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_precision_that_an_engine_does_not_have_names_those_that_do(toy):
@@ -382,3 +429,25 @@ def test_the_default_network_is_computed_by_every_engine_whatever_stands_beside_
     pictures = parity.drawn_pictures(engine.batch, spec.input_size)
     for one, other in zip(forward(pictures), forward(pictures[::-1].copy()), strict=True):
         np.testing.assert_array_equal(one, other[::-1])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", EIGHT_BITS)
+def test_eight_bits_pass_the_gate_on_solar_cells(name):
+    from handful.backbones import find, load
+
+    pytest.importorskip("elpv_dataset", reason="the extra `demo` is not installed")
+    spec = find("lite0")
+    network, engine = load(spec, locate(spec)), find_engine(name, "int8")
+    if engine.fault():
+        pytest.skip(engine.fault())
+    cells = [Image.open(path).convert("RGB") for path, _ in solar_cells()[::26]]  # 101 of them
+    squares = np.stack([prepare(np.asarray(cell), shown(spec)) for cell in cells[:100]])
+    batches = squares.reshape(-1, engine.batch, *squares.shape[1:])
+    rows = []
+    for runs in (engine, find_engine("eager", "fp32")):
+        forward = runs.open(network, [spec.default_tap], shown(spec), 2)
+        rows.append(np.concatenate([forward(batch)[0] for batch in batches]))
+        turned = forward(batches[0][::-1].copy())[0][::-1]
+        np.testing.assert_array_equal(turned, rows[-1][: engine.batch])
+    assert LEAST_COSINE <= parity.cosines(*rows).mean() < 0.9999

@@ -11,6 +11,7 @@ from handful.core.config import ReadingConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Silent
 from handful.features import Preprocessing
+from handful.features.engines import find_engine
 from handful.images import read
 from handful.transfer.frozen import engine_options, frozen_trunk
 from handful.transfer.gate import Gate, examine_precision
@@ -77,3 +78,22 @@ def test_a_model_made_in_bf16_answers_in_bf16_and_says_so(toy, photos, tmp_path)
     tested = [photos / result.run.table.pictures[index].path for index in result.run.split.test]
     proba = np.array([answer.proba for answer in again.predict(tested)])
     np.testing.assert_allclose(np.sort(proba, axis=0), np.sort(result.run.test_proba, axis=0), atol=1e-6)
+
+
+def test_a_model_made_in_eight_bits_answers_where_nothing_runs_them_and_says_so(toy, photos, tmp_path, monkeypatch):
+    import handful
+
+    if find_engine("onnxruntime", "int8").fault():
+        pytest.skip("needs the extra `onnx`")
+    monkeypatch.setattr(Gate, "passes", True)  # random weights lose more than real ones
+    handful.train(photos, tmp_path / "run", backbone="toy", engine="onnxruntime", precision="int8", size=32)
+    made = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (made["engine"]["value"], made["precision"]["value"]) == ("onnxruntime", "int8")
+    pictures = sorted(photos.rglob("*.png"))[:8]
+    before = np.array([answer.proba for answer in handful.load(tmp_path / "run").predict(pictures)])
+    monkeypatch.setattr("handful.features.engines.onnx_runtime.find_spec", lambda name: None)
+    said = []
+    monkeypatch.setattr(Silent, "say", lambda self, message: said.append(message))
+    after = np.array([answer.proba for answer in handful.load(tmp_path / "run").predict(pictures)])
+    assert 0.0 < np.abs(after - before).max() < 0.1
+    assert any("engine eager runs it instead" in message for message in said)

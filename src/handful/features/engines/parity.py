@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,11 @@ from handful.core.records import FeatureArray, PixelArray
 from handful.features.engines.engine import Forward, Precision
 from handful.features.transforms import Preprocessing
 
-LARGEST_DIFFERENCE = 1e-4
-"""Of fp32 engines, as a share of the largest feature: another order of the same sums gives 1e-6 to 1e-5."""
+LARGEST_DIFFERENCE: Mapping[Precision, float] = {"fp32": 1e-4, "bf16": 0.2, "int8": 0.2}
+"""As a share of the largest feature. In fp32 another order of the same sums gives 1e-6 to 1e-5. In bf16 and int8
+AlexNet and EfficientNet-Lite0 and 1 differ by 0.004 to 0.07, and a forgotten mean by 0.3 to 2.7."""
 
-LEAST_COSINE = {"bf16": 0.99, "int8": 0.97}
+LEAST_COSINE: Mapping[Precision, float] = {"bf16": 0.99, "int8": 0.97}
 """Mean cosine on drawn pictures below which it is not the same network; what is asked on real ones is in
 `handful.transfer.gate`."""
 
@@ -54,9 +55,10 @@ def compare(
     difference = max(float(np.abs(one - other).max()) / size for (one, other), size in zip(pairs, scale, strict=True))
     cosine = min(float(cosines(one, other).mean()) for one, other in pairs)
     fault = ""
-    if precision == "fp32" and not difference <= LARGEST_DIFFERENCE:
-        fault = f"its features differ from the network's by {difference:.1g} of the largest, not {LARGEST_DIFFERENCE:g}"
-    if precision != "fp32" and not cosine >= LEAST_COSINE[precision]:
+    if not difference <= LARGEST_DIFFERENCE[precision]:
+        limit = LARGEST_DIFFERENCE[precision]
+        fault = f"its features differ from the network's by {difference:.1g} of the largest, not {limit:g}"
+    elif precision in LEAST_COSINE and not cosine >= LEAST_COSINE[precision]:
         fault = f"the mean cosine of its features to the network's is {cosine:.4f}, below {LEAST_COSINE[precision]}"
     return Parity(difference, cosine, fault)
 
