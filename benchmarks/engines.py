@@ -47,6 +47,8 @@ WAYS = (
     ("onnxruntime", "fp32"),
     ("fused", "bf16"),
     ("openvino", "bf16"),
+    ("openvino", "int8"),
+    ("onnxruntime", "int8"),
 )
 WANTED = {  # end to end, pictures per second, and times the plain way with a tuned allocator
     ("efficientnet-lite0", "fp32"): (110, None),
@@ -79,6 +81,8 @@ def ceilings(folder: Path) -> dict[str, float]:
         one = torch.randn(2048, 2048).to(dtype)
         seconds = best(lambda one=one: one @ one, n=8)
         found[f"gemm_{name}_gflops"] = 2 * 2048**3 / seconds / 1e9
+    eight = torch.randint(-127, 128, (2048, 2048), dtype=torch.int8)
+    found["gemm_int8_gflops"] = 2 * 2048**3 / best(lambda: torch._int_mm(eight, eight), n=8) / 1e9
     block = torch.zeros(1 << 26)
     found["copy_gb_per_s"] = 2 * block.nbytes / best(block.clone, n=5) / 1e9
     table = read(folder, ReadingConfig(), threads=threads)

@@ -106,6 +106,11 @@ def test_eight_bits_move_features_a_little_and_the_same_way_each_time(name):
 
 
 @pytest.mark.parametrize("name", EIGHT_BITS)
+def test_eight_bits_are_named_after_the_version_of_what_made_them(name):
+    assert find_engine(name, "int8").facts["versions"]["onnxruntime"] == version("onnxruntime")
+
+
+@pytest.mark.parametrize("name", EIGHT_BITS)
 def test_a_forgotten_normalisation_is_found_out_in_eight_bits_too(name):
     spec = toy_network().spec
     forward, network, taps, engine = opened(name, "int8", preprocessing=shown(spec, mean=(0.0, 0.0, 0.0)))

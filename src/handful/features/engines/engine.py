@@ -56,7 +56,8 @@ class Engine:
     @property
     def facts(self) -> dict[str, object]:
         """Everything about it that decides a network's numbers."""
-        libraries = filter(None, ("torch", self.library))
+        quantiser = "onnxruntime" if self.precision == "int8" else ""
+        libraries = filter(None, ("torch", self.library, quantiser))
         return {
             "engine": self.name,
             "precision": self.precision,
