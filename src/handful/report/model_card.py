@@ -98,8 +98,8 @@ def card_markdown(run: Run) -> str:
             f"{', '.join(f'{name} {value}' for name, value in model['input'].items())}.",
             f"Made by {model['made_by']}.",
         ],
-        "Intended use": card["intended_use"],
-        "Limits": card["limits"],
+        "Intended use": [*map(_plain, card["intended_use"])],
+        "Limits": [*map(_plain, card["limits"])],
         "Metrics": [
             f"{percent(metrics['accuracy'])} of {counted(metrics['n_test'], 'test picture')} right (95 % interval "
             f"{percent_range(metrics['accuracy_interval'])}). The test part was {metrics['test_part']}.",
@@ -118,11 +118,13 @@ def card_markdown(run: Run) -> str:
         ],
         "Pre-trained weights": [
             f"{each['network']}: {each['file']}, from {each['origin']}; licence: {each['licence']}; "
-            f"SHA-256 {each['sha256'] or 'none'}."
+            f"SHA-256 {each['sha256']}."
+            if each["sha256"]
+            else f"{each['network']}: {each['origin']}."
             for each in card["weights"]
         ],
         "Made again by": [
-            f"`{_plain(made['command'])}`, seed {made['seed']}",
+            f"{_plain(made['command'])} (seed {made['seed']})",
             f"{made['machine']}; {', '.join(f'{name} {version}' for name, version in made['versions'].items())}",
         ],
     }
@@ -138,13 +140,15 @@ def _intended_use(run: Run) -> list[str]:
         "Not for pictures of anything else: it always names one of its classes, however unlike them a picture is.",
     ]
     rules = run.trust.rules if run.trust else None
-    if rules and rules.answer.confidence:
+    if rules and rules.answer.confidence is None:
+        sentences.append("It marks every answer as unsure: too few pictures were right to promise how often it errs.")
+    elif rules and rules.answer.confidence:
         sentences.append(
             f"Below a confidence of {percent(rules.answer.confidence)} its answer should be left to a person; it says "
             "so itself."
         )
     if rules and rules.familiar is not None:
-        sentences.append("It tells how far a picture is from the training pictures; an unlike one should be looked at.")
+        sentences.append("It says when a picture is unlike all training pictures; such a one should be looked at.")
     return [*sentences, "Not for decisions about people or their safety without a person who checks."]
 
 

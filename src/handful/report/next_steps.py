@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from handful.core.records import Run
-from handful.report.numbers import worst_confusions
+from handful.report.numbers import held_out_noun, worst_confusions
 from handful.report.reliance import NO_GAIN, Reliance, reliance
 from handful.report.remarks import remarks
 from handful.report.text import counted, percent, percent_range, printable
@@ -36,11 +36,14 @@ URGENT: Mapping[str, tuple[str, str]] = {
 }
 """What to do about a remark because of which the result cannot be relied on, and the section of the page."""
 
+TOGETHER = "Say which pictures belong together"
+"""Of no use where the parts are the user's own."""
+
 FINDINGS: Mapping[str, tuple[str, str]] = {
     "copies-two-labels": ("Look at the copies that lie in two classes", "data"),
     "two-labels": ("Look at the pictures that lie in two classes", "data"),
-    "runs": ("Say which pictures belong together", "data"),
-    "look-alikes": ("Say which pictures belong together", "data"),
+    "runs": (TOGETHER, "data"),
+    "look-alikes": (TOGETHER, "data"),
 }
 """What to do about something that was found in the data, and the section of the page."""
 
@@ -83,11 +86,14 @@ def _urgent(run: Run) -> Iterator[Step]:
     said = remarks(run)
     for about, (text, section) in URGENT.items():
         evidence = [remark.text for remark in said if remark.about == about]
-        if evidence:
+        if evidence and not (about == "baseline" and run.evaluation.accuracy == 1.0):
             yield Step(about, text, evidence[-1], section, urgent=True)
+    told: set[str] = set()
     for code, (text, section) in FINDINGS.items():
         messages = [printable(finding.message) for finding in run.table.findings if finding.code == code]
-        if messages:
+        useless = text in told or (text == TOGETHER and run.split.given)
+        if messages and not useless:
+            told.add(text)
             yield Step(code, text, messages[0], section)
 
 
@@ -102,13 +108,14 @@ def _labels(run: Run) -> Iterator[tuple[float, Step]]:
     n, of = len(run.trust.suspects) if run.trust else 0, run.held_out.n_test
     if not 0 < n < MANY_DOUBTS * of:
         return
+    harm = "A wrong label misleads when training stops" if run.training else "A wrong label teaches the wrong thing"
     yield (
-        n / of / 2,
+        0.0 if run.training else n / of / 2,
         Step(
             "labels",
             f"Look at {'this label' if n == 1 else f'these {n:,} labels'}",
-            f"Of the labels of {counted(of, 'picture')}, {n:,} {'is' if n == 1 else 'are'} doubtful: a model that had "
-            "not seen the picture takes it for another class. A wrong label teaches the wrong thing.",
+            f"Of the labels of {counted(of, held_out_noun(run))}, {n:,} {'is' if n == 1 else 'are'} doubtful: a model "
+            f"that had not seen the picture takes it for another class. {harm}.",
             "labels",
             {"suspects.n": n, "suspects.of": of},
         ),
@@ -142,7 +149,7 @@ def _pictures(run: Run) -> Iterator[tuple[float, Step]]:
     most = ""
     if len(growth.classes) > 2 and first.interval[0] > NO_GAIN:
         most = f", first of all of '{printable(first.name)}'"
-        evidence += f" '{printable(first.name)}' would gain most: {_points(*first.interval)} of it."
+        evidence += f" Of '{printable(first.name)}' itself {_points(*first.interval)} more would be recognised."
         numbers |= {"trust.growth.classes.0.interval.0": first.interval[0]}
         numbers |= {"trust.growth.classes.0.interval.1": first.interval[1]}
     text = f"Add about {counted(double.n_images - n_now, 'training picture')}{most}"
@@ -178,7 +185,7 @@ def _surer(run: Run) -> Iterator[Step]:
 
 def _can_fold(run: Run) -> bool:
     """Returns whether cross-validation was not made and could be: every class can be in every fold."""
-    if run.trust is None or run.trust.cross is not None or run.training:
+    if run.trust is None or run.trust.cross is not None or run.training or run.decision:
         return False
     own = units([run.table.pictures[index] for index in run.split.train])
     labels = run.table.labels[run.split.train]
@@ -187,7 +194,8 @@ def _can_fold(run: Run) -> bool:
 
 def _leaves_some(known: Reliance, accuracy: float) -> bool:
     """Returns whether leaving unsure answers to people halves the share of wrong ones among the others."""
-    return 0 < known.answered.n < known.answered.of and known.wrong.share <= (1 - accuracy) / 2
+    some = (1 - accuracy) * known.answered.of >= FEW_MISTAKES and 0 < known.answered.n < known.answered.of
+    return some and known.wrong.share <= (1 - accuracy) / 2
 
 
 def _leave(known: Reliance, accuracy: float) -> Step:

@@ -144,6 +144,11 @@ def searches(run: Run) -> tuple[SearchCurve, ...]:
     )
 
 
+def held_out_noun(run: Run) -> str:
+    """Returns what the held-out figures are of: all training pictures, or the ones that training looked at to stop."""
+    return "validation picture" if run.training else "training picture"
+
+
 def _point(given: CalibrationBin) -> ReliabilityPoint:
     return ReliabilityPoint(
         n=given.n,

@@ -22,6 +22,7 @@ from handful.report.numbers import (
     answers,
     by_recall,
     confident_mistakes,
+    held_out_noun,
     least_certain,
     reliability,
     worst_confusions,
@@ -29,7 +30,6 @@ from handful.report.numbers import (
 from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import N_CONFUSIONS, TEST_READ, backbone_name, seconds_by_stage
-from handful.report.summary import held_out_noun
 from handful.report.suspects import suspicions
 from handful.report.text import counted, megabytes, percent, percent_range, printable, seconds
 from handful.transfer.looks import N_MISTAKES

@@ -111,8 +111,8 @@ def _baseline(run: Run) -> tuple[Remark, ...]:
         Remark(
             "warning",
             f"This is not shown to be better than always answering '{majority_class(run)}', which gives "
-            f"{percent(figures.majority_baseline)}. Look at the mistakes below: are the labels right, and can a person "
-            "tell the classes apart in these pictures?",
+            f"{percent(figures.majority_baseline)}. Are the labels right, and can a person tell the classes apart in "
+            "these pictures?",
             "baseline",
         ),
     )
@@ -136,7 +136,7 @@ def _imbalance(run: Run) -> tuple[Remark, ...]:
 def _could_weigh(run: Run) -> bool:
     """Returns whether counting every class alike in training was left out, could be done, and would tell."""
     figures, option = run.evaluation, run.options.get("class_weights")
-    if not option or option.value == "balanced" or run.training:
+    if not option or option.value == "balanced" or run.training or run.decision:
         return False
     return figures.balanced_accuracy < figures.accuracy_interval[0]
 

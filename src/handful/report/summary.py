@@ -6,6 +6,7 @@ from handful.core.records import Run
 from handful.report.folds import cross_line
 from handful.report.learning import epochs_done
 from handful.report.next_steps import next_steps
+from handful.report.numbers import held_out_noun
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import backbone_name, head_name, seconds_by_stage
 from handful.report.text import counted, lowered, percent, percent_range, printable, seconds
@@ -49,11 +50,6 @@ def summary(run: Run) -> str:
     warnings = [remark.text for remark in remarks(run) if remark.level == "warning"]
     lines.extend(f"Warning: {text}" for text in warnings[: most - len(lines)])
     return "\n".join(lines)
-
-
-def held_out_noun(run: Run) -> str:
-    """Returns what the held-out figures are of: all training pictures, or the ones that training looked at to stop."""
-    return "validation picture" if run.training else "training picture"
 
 
 def headline(run: Run) -> str:

@@ -71,7 +71,7 @@ def cross_validate(
         table: the data set.
         split: its parts; only the training part is used.
         config: the options; `trust.folds` is given.
-        threads: folds that are fitted at the same time, each on one core; no number depends on it.
+        threads: folds that are fitted at the same time, where memory allows it each on one core.
         progress: told about the folds.
     """
     n_folds, n_repeats = config.trust.folds or 2, config.trust.repeats
@@ -89,12 +89,12 @@ def cross_validate(
     repeats, apart = zip(
         *((repeat, fold_of == fold) for repeat, fold_of in enumerate(drawn) for fold in range(n_folds)), strict=True
     )
-    n_rows = sum(values.shape[0] * values.shape[1] for values in views)
+    n_rows = max(len(as_rows(values, view_use=config.features.view_use)[0]) for values in views)
     at_once = max(1, min(threads, SIDE_BY_SIDE // n_rows))
     done: list[Fold] = []
     with (
         progress.stage("Cross-validation", len(apart)) as advance,
-        limit_threads(1),
+        limit_threads(threads // at_once),
         ThreadPoolExecutor(at_once) as pool,
     ):
         for fold in pool.map(again.judged, apart, repeats):

@@ -98,10 +98,10 @@ def _ranges(model: onnx.ModelProto, batches: list[dict[str, Any]]) -> dict[str, 
     for name in names:
         watched.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    seen = [session.run(names, batch) for batch in batches]
+    seen = [[(float(each.min()), float(each.max())) for each in session.run(names, batch)] for batch in batches]
     found = {}
     for name, values in zip(names, zip(*seen, strict=True), strict=True):
-        low, high = min(float(each.min()) for each in values), max(float(each.max()) for each in values)
+        low, high = min(low for low, _ in values), max(high for _, high in values)
         ends = clipped.get(name, (WIDER * min(low, 0.0), WIDER * max(high, 0.0)))
         found[name] = [{"rmin": np.float32(ends[0]), "rmax": np.float32(ends[1])}]
     return found
