@@ -378,6 +378,13 @@ def test_features_at_another_size_are_those_of_the_network_and_named_after_what_
     np.testing.assert_allclose(found.values[:, 0], network, atol=1e-5)
 
 
+def test_a_run_records_the_engine_that_ran_at_its_picture_size(toy, photos, tmp_path, wrong_above_32):
+    handful.train(photos, tmp_path / "run", backbone="toy", size=48)
+    recorded = json.loads((tmp_path / "run" / "config.json").read_text())["engine"]
+    assert recorded["value"] == "eager"
+    assert "not fused fp32 with 48 pixels" in recorded["reason"]
+
+
 def test_an_engine_that_fails_is_left_out_and_tried_again_another_day(toy, monkeypatch):
     make, precisions = ENGINES["fused"]
 
