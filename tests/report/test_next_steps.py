@@ -13,6 +13,7 @@ from handful.report.text import percent
 from tests.report.test_folds import crossed
 from tests.report.test_reliance import trusted
 from tests.report.test_remarks import with_answers
+from tests.report.trained import decision, training, with_training
 
 CHANCE = [True] * 30 + [False] * 30
 
@@ -77,7 +78,8 @@ def test_the_class_that_gains_most_is_named_where_that_is_sure(make_run):
     first = run.trust.growth.classes[0]
     assert first.interval[0] > 0.002
     assert step.text.endswith(f"first of all of '{first.name}'")
-    assert f"{100 * first.interval[1]:+.1f} points of it" in step.evidence
+    assert f"Of '{first.name}' itself" in step.evidence
+    assert f"{100 * first.interval[1]:+.1f} points more would be recognised" in step.evidence
     two = next(step for step in next_steps(trusted(make_run(skill=1.5))) if step.about == "pictures")
     assert "first of all" not in two.text
 
@@ -87,6 +89,7 @@ def test_cross_validation_is_proposed_once_and_where_every_class_suffices(make_r
     step = next(step for step in next_steps(run) if step.about == "folds")
     assert step.command == "handful train 'my photos' --folds 5 --repeats 3"
     assert "folds" not in about(crossed(run))
+    assert "folds" not in about(dataclasses.replace(run, decision=decision()))  # its command asks for the way anew
     few = dataclasses.replace(run.split, train=run.split.train[run.table.labels[run.split.train] == 0])
     assert "folds" not in about(dataclasses.replace(run, split=few))
 
@@ -98,6 +101,30 @@ def test_unsure_answers_can_be_left_to_a_person(make_run):
     step = next(step for step in next_steps(run) if step.about == "unsure")
     assert f"answers {percent(answered)} of the test pictures" in step.evidence
     assert f"instead of {percent(1 - run.evaluation.accuracy)}" in step.evidence
+
+
+def test_where_nothing_was_wrong_nothing_is_left_to_people_or_blamed_on_labels(make_run):
+    run = trusted(make_run(n_test=60, skill=1.6), left_out=("Not found out.",))
+    right = np.eye(2)[run.table.labels[run.split.test]] * 0.2 + 0.4
+    perfect = dataclasses.replace(run.evaluation, accuracy=1.0, accuracy_interval=(0.94, 1.0), majority_baseline=0.95)
+    run = dataclasses.replace(run, test_proba=right, evaluation=perfect)
+    assert {"unsure", "baseline"}.isdisjoint(about(run))
+
+
+def test_pictures_belong_together_is_said_once_and_not_of_the_users_own_parts(make_run):
+    run = found(make_run(), "runs", "look-alikes")
+    assert about(run)[0] == "runs"
+    assert "look-alikes" not in about(run)
+    given = dataclasses.replace(run, split=dataclasses.replace(run.split, given=True))
+    assert {"runs", "look-alikes"}.isdisjoint(about(given))
+
+
+def test_doubtful_labels_of_pictures_that_nothing_was_learnt_from_gain_nothing(make_run):
+    run = with_training(doubtful(trusted(make_run(skill=1.5)), 50), training())
+    step = next(step for step in next_steps(run) if step.about == "labels")
+    assert "validation pictures" in step.evidence
+    assert "misleads when training stops" in step.evidence
+    assert about(run)[0] == "pictures"
 
 
 def test_classes_of_unlike_size_are_weighed_only_where_that_was_not_done(make_run):

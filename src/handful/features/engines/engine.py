@@ -32,6 +32,10 @@ def installed(library: str) -> str:
         return ""
 
 
+GRAPH_FORMAT = 1
+"""Raised whenever `quantised` writes other graphs: part of the key of features in eight bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """A way to run a frozen network.
@@ -56,9 +60,10 @@ class Engine:
     @property
     def facts(self) -> dict[str, object]:
         """Everything about it that decides a network's numbers."""
-        quantiser = "onnxruntime" if self.precision == "int8" else ""
-        libraries = filter(None, ("torch", self.library, quantiser))
+        in_eight_bits = self.precision == "int8"
+        libraries = filter(None, ("torch", self.library, "onnxruntime" if in_eight_bits else ""))
         return {
+            **({"graph": GRAPH_FORMAT} if in_eight_bits else {}),
             "engine": self.name,
             "precision": self.precision,
             "batch": self.batch,
