@@ -4,7 +4,7 @@ Copies, ranking of the networks, cross-validation (5 folds, 3 times), rules, for
 the model looks, next steps, model card and page. The features are in the cache from a run before; what reading and the
 search for copies remember is removed. Solar cells look alike, which makes the search for copies long.
 
-python -m benchmarks.everything CIFAR10    (an archive with train/<class>/)
+python -m benchmarks.everything [CIFAR10]    (solar cells; and an archive with train/<class>/, where one is named)
 """
 
 from __future__ import annotations
@@ -71,14 +71,17 @@ def train(data: Path, cache: Path) -> tuple[float, dict]:
         return time.perf_counter() - start, json.loads(done.stdout)
 
 
-def main(archive: Path) -> None:
-    """Measures both data sets and records them."""
+def main(archive: Path | None) -> None:
+    """Measures the data sets and records them."""
     figures: dict[str, object] = {}
     holds = True
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         cache = folder / "cache"
-        for name, data in {"solar cells": cells(folder), "CIFAR-10": small_pictures(archive, folder)}.items():
+        sets = {"solar cells": cells(folder)}
+        if archive:
+            sets["CIFAR-10"] = small_pictures(archive, folder)
+        for name, data in sets.items():
             train(data, cache)
             seconds = []
             for _ in range(N_RUNS):
@@ -102,4 +105,4 @@ def main(archive: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
