@@ -1,8 +1,8 @@
 """What eight bits cost and gain with the default network: they pass the gate, and OpenVINO is quicker with them.
 
 The gate is the one of `--precision int8`: mean cosine to the features in fp32 and held-out accuracy, on 400 pictures of
-each archive that is given. The rates are those of `benchmarks.engines`, from files to features, medians of 5 runs in
-processes of their own, in turns.
+each archive that is given. How far the ranges are best widened is tried too, on 200 pictures of each. The rates are
+those of `benchmarks.engines`, from files to features, medians of 5 runs in processes of their own, in turns.
 
 python -m benchmarks.eight_bits ARCHIVE...    (archives or folders with one folder per class)
 """
@@ -14,23 +14,28 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engines import N_RUNS, draw
+from benchmarks.engines import N_RUNS, draw, features_of
 from benchmarks.record import record
 from handful.backbones import find, locate
 from handful.core.config import ReadingConfig
 from handful.core.machine import count_threads
 from handful.core.progress import Silent
-from handful.features import Precision, Preprocessing, trunk_from_weights
+from handful.core.records import FeatureArray
+from handful.features import Precision, Preprocessing, cosines, trunk_from_weights
+from handful.features.engines import quantised
 from handful.images import read
 from handful.transfer.gate import Gate, examine_precision
 
 NETWORK = "efficientnet-lite0"
 WAYS = (("fused", "fp32"), ("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "int8"))
 N_CLASSES = 5
+WIDTHS = (1.0, 1.3, 1.7, 2.5)
+PER_ARCHIVE = 200
 
 
 def examined(archive: Path) -> Gate:
@@ -45,6 +50,28 @@ def examined(archive: Path) -> Gate:
     )
     rows = np.flatnonzero(table.labels < N_CLASSES)
     return examine_precision((low, full), table, rows, preprocessing, seed=0, threads=threads, progress=Silent())
+
+
+def widths(archive: Path) -> dict[str, float]:
+    """Returns the mean cosine to fp32 on some of an archive's pictures, by how far ranges are widened."""
+    spec, threads, before = find(NETWORK), count_threads(None), quantised.WIDER
+    table = read(archive, ReadingConfig(), threads=threads)
+    rows = np.random.default_rng(0).permutation(len(table.pictures))[:PER_ARCHIVE]
+    table = replace(table, pictures=tuple(table.pictures[row] for row in rows))
+    preprocessing = Preprocessing(spec.input_size, "crop", spec.interpolation, spec.mean, spec.std)
+
+    def features(engine: str, precision: Precision) -> FeatureArray:
+        trunk = trunk_from_weights(
+            spec, locate(spec), threads=threads, progress=Silent(), engine=engine, precision=precision
+        )
+        return features_of(trunk, table, preprocessing, use_cache=False).values[:, 0]
+
+    full, found = features("fused", "fp32"), {}
+    for width in WIDTHS:
+        quantised.WIDER = width
+        found[f"{width:g}"] = round(float(cosines(features("onnxruntime", "int8"), full).mean()), 4)
+    quantised.WIDER = before
+    return found
 
 
 def rates() -> dict[str, dict[str, list[float]]]:
@@ -66,6 +93,8 @@ def main(archives: list[Path]) -> None:
     gates = {archive.stem: examined(archive) for archive in archives}
     for name, gate in gates.items():
         print(f"{name}: {gate}", flush=True)
+    by_width = {archive.stem: widths(archive) for archive in archives}
+    print(by_width, flush=True)
     runs = rates()
     medians = {
         way: {key: statistics.median(of_key) for key, of_key in of_way.items() if key != "memory_gib"}
@@ -80,6 +109,7 @@ def main(archives: list[Path]) -> None:
             "gates": {
                 name: {"cosine": round(gate.cosine, 4), "lost": round(gate.lost, 4)} for name, gate in gates.items()
             },
+            "cosine_by_width": by_width,
             "medians": medians,
             "runs": runs,
         },

@@ -31,7 +31,8 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError
 from handful.core.machine import count_threads
 from handful.core.progress import Silent
-from handful.features import Preprocessing, extract, prepare, trunk_from_weights
+from handful.core.records import FeatureSet, ImageTable
+from handful.features import FrozenTrunk, Preprocessing, extract, prepare, trunk_from_weights
 from handful.features.engines.choose import pictures_per_second
 from handful.images import pixels, read
 
@@ -178,19 +179,26 @@ def one_run(name: str, way: str, precision: str, folder: Path) -> dict[str, floa
         opening = time.perf_counter() - start
         alone = pictures_per_second(forward, batch, size=spec.input_size, threads=threads, seconds=1.5)
         start = time.perf_counter()
-        extract(
-            trunk,
-            table,
-            table.pictures,
-            preprocessing=preprocessing,
-            views=("plain",),
-            threads=threads,
-            progress=Silent(),
-            use_cache=False,
-        )
+        features_of(trunk, table, preprocessing, use_cache=False)
         whole = len(table.pictures) / (time.perf_counter() - start)
         rates = {"trunk": alone, "whole": whole, "opening_s": opening}
     return {**rates, "memory_gib": peak_memory() / 1024**3}
+
+
+def features_of(
+    trunk: FrozenTrunk, table: ImageTable, preprocessing: Preprocessing, *, use_cache: bool = True
+) -> FeatureSet:
+    """Returns the features of all pictures as they are, with all cores."""
+    return extract(
+        trunk,
+        table,
+        table.pictures,
+        preprocessing=preprocessing,
+        views=("plain",),
+        threads=count_threads(None),
+        progress=Silent(),
+        use_cache=use_cache,
+    )
 
 
 def peak_memory() -> int:

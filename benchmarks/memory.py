@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.engines import peak_memory
+from benchmarks.engines import features_of, peak_memory
 from benchmarks.record import record
 from handful.backbones import find, locate
 from handful.core.config import ReadingConfig
 from handful.core.machine import count_threads
 from handful.core.progress import Silent
-from handful.features import Preprocessing, extract, trunk_from_weights
+from handful.features import Preprocessing, trunk_from_weights
 from handful.images import read
 
 N_IMAGES, SIZE, LIMIT_GB = 50_000, 64, 3.0
@@ -54,15 +54,7 @@ def main(name: str) -> None:
         seconds, found = [], []
         for _ in range(2):
             start = time.perf_counter()
-            features = extract(
-                trunk,
-                table,
-                table.pictures,
-                preprocessing=preprocessing,
-                views=("plain",),
-                threads=threads,
-                progress=Silent(),
-            )
+            features = features_of(trunk, table, preprocessing)
             seconds.append(time.perf_counter() - start)
             found.append(features)
         first = found[0]

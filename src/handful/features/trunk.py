@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from handful.backbones import BackboneSpec, LocatedWeights, Tap, from_state, load, state_of
 from handful.core.errors import ConfigError, HandfulError
 from handful.core.progress import Progress
+from handful.core.remembered import memory_of, recall, remember
 from handful.features import cache
 from handful.features.engines import Engine, Forward, Precision, find_engine
 from handful.features.engines.choose import choose_engine
-from handful.features.engines.memory import memory_of, recall, remember
 from handful.features.engines.parity import compare
 from handful.features.transforms import Preprocessing
 
@@ -147,12 +147,14 @@ class FrozenTrunk:
             except Exception as error:  # of a foreign library, or of a processor without an instruction
                 fault = f"it failed ({type(error).__name__}: {str(error)[:200]})"
         if fault:
+            instead = _last_resort(engine)
             if not by_another:
                 raise ConfigError(
-                    f"engine {engine.name} was chosen for {self.spec.title}, but {fault}. Try --engine {LAST}."
+                    f"engine {engine.name} was chosen for {self.spec.title}, but {fault}. Try --engine {instead.name} "
+                    f"--precision {instead.precision}."
                 )
             progress.say(f"Made with engine {engine.name}, but {fault}; engine {LAST} runs it instead.")
-            engine = _last_resort(engine)
+            engine = instead
             ready = engine.open(self.network(), taps, preprocessing, threads), engine.batch
         self.opened.clear()
         self.opened[purpose] = ready

@@ -5,17 +5,15 @@ PyTorch is imported only inside the functions that need it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from handful.core.errors import HandfulError
-from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
 from handful.core.machine import processor
+from handful.core.remembered import memory_of, recall, remember
 
 if TYPE_CHECKING:
     import torch
@@ -70,13 +68,12 @@ def autocast(precision: Precision) -> torch.autocast:
 def _known_gain() -> float:
     """Returns how much quicker products are in bfloat16 on this machine: measured once, because it decides results."""
     facts = {"processor": processor(), "torch": version("torch"), "product": SIDE}
-    memory = cache_folder("engines") / f"{sha256_bytes(dump_json(facts).encode())[:32]}.json"
+    memory = memory_of(facts)
     try:
-        return float(json.loads(memory.read_text(encoding="utf-8"))["bfloat16_gain"])
-    except (OSError, ValueError, TypeError, KeyError):
+        return float(recall(memory)["bfloat16_gain"])
+    except (ValueError, TypeError, KeyError):
         gain = bfloat16_gain()
-    with suppress(HandfulError):
-        write_json(memory, {**facts, "bfloat16_gain": gain})
+    remember(memory, {**facts, "bfloat16_gain": gain})
     return gain
 
 

@@ -99,8 +99,8 @@ def _compared(pairs: list[Pair], finest: int) -> list[float | None]:
     alike = np.flatnonzero(large >= LIKE_IN_LARGE)
     found: list[float | None] = [None] * len(pairs)
     if len(alike):
-        first = _detail(_stack([_seen(pairs[row].first, boxes[row], finest) for row in alike]))
-        second = _detail(_stack([_seen(pairs[row].second, WHOLE, finest) for row in alike]))
+        first = _detail(np.stack([_seen(pairs[row].first, boxes[row], finest) for row in alike]))
+        second = _detail(np.stack([_seen(pairs[row].second, WHOLE, finest) for row in alike]))
         for row, detail in zip(alike.tolist(), _products(first, second).tolist(), strict=True):
             found[row] = detail if detail >= LIKE_IN_DETAIL else None
     return found
@@ -108,7 +108,7 @@ def _compared(pairs: list[Pair], finest: int) -> list[float | None]:
 
 def _aligned(pairs: list[Pair], side: int) -> tuple[FeatureArray, FloatArray]:
     """Returns (P,), the correlation with the best window that the steps come by, and (P, 4), that window."""
-    pictures = _stack([_seen(pair.second, WHOLE, side) for pair in pairs])
+    pictures = np.stack([_seen(pair.second, WHOLE, side) for pair in pairs])
     target = _normalised(pictures)
     slopes = _slopes(pictures, target)
     curvature = slopes @ slopes.transpose(0, 2, 1)
@@ -118,7 +118,7 @@ def _aligned(pairs: list[Pair], side: int) -> tuple[FeatureArray, FloatArray]:
     best, best_boxes = np.full(len(pairs), -1.0, dtype=np.float32), boxes.copy()
     moving = np.arange(len(pairs))
     for number in range(STEPS + 1):
-        seen = _normalised(_stack([_seen(pairs[row].first, boxes[row], side) for row in moving]))
+        seen = _normalised(np.stack([_seen(pairs[row].first, boxes[row], side) for row in moving]))
         alike = _products(seen, target[moving])
         better = alike > best[moving]
         best[moving[better]], best_boxes[moving[better]] = alike[better], boxes[moving[better]]
@@ -152,11 +152,6 @@ def _seen(picture: Image.Image, box: Sequence[float] | FloatArray, side: int) ->
     left, upper, right, lower = (float(share) * picture.width for share in box)
     small = picture.resize((side, side), Image.Resampling.BILINEAR, box=(left, upper, right, lower))
     return np.asarray(small, dtype=np.float32)
-
-
-def _stack(pictures: list[FeatureArray]) -> FeatureArray:
-    stacked: FeatureArray = np.stack(pictures)
-    return stacked
 
 
 def _detail(pictures: FeatureArray) -> FeatureArray:

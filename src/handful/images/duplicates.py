@@ -13,11 +13,11 @@ from pathlib import Path
 import PIL
 from PIL import Image
 
-from handful.core.errors import HandfulError
-from handful.core.files import cache_folder, sha256_bytes, write_json
+from handful.core.files import cache_folder, sha256_bytes
 from handful.core.machine import limit_threads
 from handful.core.progress import Progress
 from handful.core.records import Copy, Finding, ImageTable, Picture
+from handful.core.remembered import remember
 from handful.images.alignment import LARGEST, SMALLEST, Pair, likenesses, square
 from handful.images.layout import some
 from handful.images.pixels import pixels
@@ -154,13 +154,10 @@ def _recall(table: ImageTable, known: Sequence[Picture]) -> tuple[Copy, ...] | N
 def _remember(table: ImageTable, known: Sequence[Picture], copies: Sequence[Copy]) -> None:
     """Writes the copies down; where the disk cannot be written to, the next reading takes longer and no more."""
     row = {picture.path: index for index, picture in enumerate(known)}
-    try:
-        write_json(
-            _memory(table, known),
-            [(row[copy.first], row[copy.second], copy.likeness, copy.mirrored) for copy in copies],
-        )
-    except HandfulError:
-        return
+    remember(
+        _memory(table, known),
+        [(row[copy.first], row[copy.second], copy.likeness, copy.mirrored) for copy in copies],
+    )
 
 
 def _memory(table: ImageTable, known: Sequence[Picture]) -> Path:

@@ -6,6 +6,7 @@ taken from the run. JSON for machines and Markdown for people hold the same.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -68,16 +69,7 @@ def card_dict(run: Run) -> dict[str, Any]:
             "findings": [encodable(finding.message) for finding in run.table.findings],
             "licence": DATA_LICENCE,
         },
-        "weights": [
-            {
-                "network": used.backbone,
-                "file": used.file,
-                "sha256": used.sha256,
-                "origin": used.origin,
-                "licence": used.licence,
-            }
-            for used in run.weights
-        ],
+        "weights": [asdict(used) for used in run.weights],
         "reproduction": {
             "command": encodable(run.command),
             "seed": run.seed,
@@ -117,10 +109,10 @@ def card_markdown(run: Run) -> str:
             f"Licence of the pictures: {data['licence']}.",
         ],
         "Pre-trained weights": [
-            f"{each['network']}: {each['file']}, from {each['origin']}; licence: {each['licence']}; "
+            f"{each['backbone']}: {each['file']}, from {each['origin']}; licence: {each['licence']}; "
             f"SHA-256 {each['sha256']}."
             if each["sha256"]
-            else f"{each['network']}: {each['origin']}."
+            else f"{each['backbone']}: {each['origin']}."
             for each in card["weights"]
         ],
         "Made again by": [

@@ -50,16 +50,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "n_skipped": len(run.table.skipped),
         "classes": [encodable(name) for name in run.table.classes],
         "backbone": backbone_name(run),
-        "weights": [
-            {
-                "backbone": used.backbone,
-                "file": used.file,
-                "sha256": used.sha256,
-                "origin": used.origin,
-                "licence": used.licence,
-            }
-            for used in run.weights
-        ],
+        "weights": [asdict(used) for used in run.weights],
         "strategy": _resolved(run.strategy),
         "head": [
             {"kind": head.kind, "penalty": head.penalty, "temperature": head.layer.temperature} for head in run.heads

@@ -89,7 +89,7 @@ def cross_validate(
     repeats, apart = zip(
         *((repeat, fold_of == fold) for repeat, fold_of in enumerate(drawn) for fold in range(n_folds)), strict=True
     )
-    n_rows = max(len(as_rows(values, view_use=config.features.view_use)[0]) for values in views)
+    n_rows = max(len(values) * as_rows(values[:1], view_use=config.features.view_use)[1] for values in views)
     at_once = max(1, min(threads, SIDE_BY_SIDE // n_rows))
     done: list[Fold] = []
     with (

@@ -20,9 +20,9 @@ from handful.backbones import BackboneSpec, Network, keep_memory
 from handful.core.errors import ConfigError
 from handful.core.machine import processor
 from handful.core.progress import Progress
+from handful.core.remembered import memory_of, recall, remember
 from handful.features.engines import ENGINES, Engine, Precision, find_engine
 from handful.features.engines.engine import installed
-from handful.features.engines.memory import memory_of, recall, remember
 from handful.features.engines.parity import Parity, compare, drawn_pictures
 from handful.features.transforms import Preprocessing
 
@@ -177,7 +177,8 @@ def _refuse(engine: Engine) -> Engine:
     """
     fault = engine.fault()
     if fault:
-        raise ConfigError(f"engine is {engine.name!r}, but {fault}. --engine auto takes what runs here.")
+        others = "" if engine.precision == "int8" else " --engine auto takes what runs here."
+        raise ConfigError(f"engine is {engine.name!r}, but {fault}.{others}")
     return engine
 
 

@@ -1,4 +1,4 @@
-"""What was found out about engines on this machine, one file for each question, so that it is found out once."""
+"""What was found out on this machine, one file for each question, so that it is found out once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
 
 
 def memory_of(facts: Mapping[str, Any]) -> Path:
-    """Returns the file that remembers the answer to a question, which the facts have to name in full."""
+    """Returns the file that remembers what the machine can do; the facts have to name the question in full."""
     return cache_folder("engines") / f"{sha256_bytes(dump_json(facts).encode())[:32]}.json"
 
 
@@ -25,7 +25,7 @@ def recall(memory: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def remember(memory: Path, found: Mapping[str, Any]) -> None:
+def remember(memory: Path, found: Any) -> None:
     """Writes down what was found; where that cannot be done, it will be found out again."""
     try:
         write_json(memory, found)
