@@ -1,7 +1,8 @@
 """What eight bits cost and gain with the default network: they pass the gate, and OpenVINO is quicker with them.
 
 The gate is the one of `--precision int8`: mean cosine to the features in fp32 and held-out accuracy, on 400 pictures of
-each archive that is given. How far the ranges are best widened is tried too, on 200 pictures of each. The rates are
+each archive that is given. How far the ranges are best widened is tried too, on 200 pictures of each, and how
+often OpenVINO makes a wrong model of the right graph is counted. The rates are
 those of `benchmarks.engines`, from files to features, medians of 5 runs in processes of their own, in turns.
 
 python -m benchmarks.eight_bits ARCHIVE...    (archives or folders with one folder per class)
@@ -28,7 +29,11 @@ from handful.core.progress import Silent
 from handful.core.records import FeatureArray
 from handful.features import Precision, Preprocessing, cosines, trunk_from_weights
 from handful.features.engines import quantised
+from handful.features.engines.intel import silent_import
+from handful.features.engines.onnx_runtime import exported
+from handful.features.engines.parity import drawn_pictures, reference_features
 from handful.images import read
+from handful.testing.backbone import toy_network
 from handful.transfer.gate import Gate, examine_precision
 
 NETWORK = "efficientnet-lite0"
@@ -36,6 +41,7 @@ WAYS = (("fused", "fp32"), ("openvino", "fp32"), ("openvino", "int8"), ("onnxrun
 N_CLASSES = 5
 WIDTHS = (1.0, 1.3, 1.7, 2.5)
 PER_ARCHIVE = 200
+N_COMPILED = 400
 
 
 def examined(archive: Path) -> Gate:
@@ -74,6 +80,24 @@ def widths(archive: Path) -> dict[str, float]:
     return found
 
 
+def wrong_models() -> int:
+    """Returns how many of `N_COMPILED` models that OpenVINO makes of one graph of the toy network are wrong."""
+    network = toy_network()
+    spec, library = network.spec, silent_import()
+    preprocessing = Preprocessing(spec.input_size, "crop", spec.interpolation, spec.mean, spec.std)
+    pictures = drawn_pictures(4, spec.input_size)
+    core = library.Core()
+    model = core.read_model(exported(network, [spec.default_tap], preprocessing, "int8"))
+    model.reshape(list(pictures.shape))
+    (full,) = reference_features(network, [spec.default_tap], preprocessing, pictures)
+    n_wrong = 0
+    for _ in range(N_COMPILED):
+        request = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+        found = np.array(request.infer({0: pictures})[0])
+        n_wrong += bool(np.abs(found - full).max() > 0.2 * np.abs(full).max())
+    return n_wrong
+
+
 def rates() -> dict[str, dict[str, list[float]]]:
     """Returns, for each way, pictures per second from files to features and seconds to open, of every run."""
     found: dict[str, dict[str, list[float]]] = {}
@@ -110,6 +134,7 @@ def main(archives: list[Path]) -> None:
                 name: {"cosine": round(gate.cosine, 4), "lost": round(gate.lost, 4)} for name, gate in gates.items()
             },
             "cosine_by_width": by_width,
+            "wrong_models": {"n": wrong_models(), "of": N_COMPILED},
             "medians": medians,
             "runs": runs,
         },

@@ -105,6 +105,18 @@ def test_eight_bits_move_features_a_little_and_the_same_way_each_time(name):
     np.testing.assert_array_equal(again(pictures)[0], found)
 
 
+def test_a_model_that_openvino_compiles_wrongly_is_compiled_again(monkeypatch):
+    intel = pytest.importorskip("handful.features.engines.intel")
+    verdicts = [parity.Parity(4.9, 0.1, "it computes something else")] * 2 + [parity.Parity(0.01, 0.99, "")]
+    asked = []
+    monkeypatch.setattr(intel, "compare", lambda *_, **__: asked.append(1) or verdicts[len(asked) - 1])
+    opened("openvino", "int8")
+    assert len(asked) == 3
+    monkeypatch.setattr(intel, "compare", lambda *_, **__: verdicts[0])
+    with pytest.raises(RuntimeError, match="compiled 5 times, and it computes something else"):
+        opened("openvino", "int8")
+
+
 @pytest.mark.parametrize("name", EIGHT_BITS)
 def test_eight_bits_are_named_after_the_version_of_what_made_them(name):
     assert find_engine(name, "int8").facts["versions"]["onnxruntime"] == version("onnxruntime")
