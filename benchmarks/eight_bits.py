@@ -29,7 +29,7 @@ from handful.core.progress import Silent
 from handful.core.records import FeatureArray
 from handful.features import Precision, Preprocessing, cosines, trunk_from_weights
 from handful.features.engines import quantised
-from handful.features.engines.intel import silent_import
+from handful.features.engines.intel import settings, silent_import
 from handful.features.engines.onnx_runtime import exported
 from handful.features.engines.parity import drawn_pictures, reference_features
 from handful.images import read
@@ -92,7 +92,7 @@ def wrong_models() -> int:
     (full,) = reference_features(network, [spec.default_tap], preprocessing, pictures)
     n_wrong = 0
     for _ in range(N_COMPILED):
-        request = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+        request = core.compile_model(model, "CPU", settings("int8", 2)).create_infer_request()
         found = np.array(request.infer({0: pictures})[0])
         n_wrong += bool(np.abs(found - full).max() > 0.2 * np.abs(full).max())
     return n_wrong
