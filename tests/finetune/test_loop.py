@@ -210,12 +210,63 @@ def test_training_stops_at_a_training_accuracy_of_a_whole_pass(easy):
     assert len(earlier) < easy.n_batches or np.mean(earlier) < 0.995
 
 
+class Clock:
+    """Ten seconds pass with every update that it watches."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def tick(self, _):
+        self.now += 10.0
+
+
 def test_training_stops_when_its_time_is_up(easy):
-    ticks = itertools.count(0.0, 10.0)
-    training = fit(only_head(), easy, easy, config(epochs=100, time="45s"), seed=0, clock=lambda: next(ticks))
+    clock = Clock()
+    training = fit(only_head(), easy, easy, config(epochs=100, time="45s"), seed=0, clock=clock, watch=clock.tick)
     assert training.stopped == "the time of 45s was up"
-    assert len(training.iterations) == 5
+    assert len(training.iterations) == 6
     assert training.iterations[-1].validation_loss is not None
+
+
+def test_the_rate_falls_with_the_time_where_there_is_less_of_it_than_steps(easy):
+    clock = Clock()
+    options = config(epochs=100, time="80s", schedule="cosine", lr=1.0)
+    training = fit(only_head(), easy, None, options, seed=0, clock=clock, watch=clock.tick)
+    expected = [(1.0 + np.cos(np.pi * share)) / 2.0 for share in np.arange(9) / 8.0]
+    n_steps = 100 * easy.n_batches
+    assert [iteration.rate for iteration in training.iterations] == pytest.approx(expected, abs=4.0 / n_steps)
+
+
+def test_label_smoothing_gives_the_loss_of_smoothed_targets(easy):
+    model, plain = only_head(), only_head()
+    smoothed = fit(model, easy, None, config(epochs=1, label_smoothing=0.3), seed=0).iterations[0].loss
+    inputs, labels = next(iter(easy.epoch(1, seed=0)))
+    logs = torch.log_softmax(plain(inputs), dim=1)
+    targets = 0.7 * torch.nn.functional.one_hot(labels, logs.shape[1]) + 0.3 / logs.shape[1]
+    assert smoothed == pytest.approx(float(-(targets * logs).sum(1).mean().detach()), rel=1e-6)
+
+
+def test_the_averages_of_weights_are_kept_and_validated(easy):
+    decay, weights = 0.5, []
+    model = only_head()
+    layer = model.head.layers[0]
+
+    def look(_):
+        weights.append(layer.weight.detach().clone())
+
+    first = layer.weight.detach().clone()
+    options = config(epochs=1, ema=decay, keep="last", lr=0.1)
+    training = fit(model, easy, easy, options, seed=0, watch=look)
+    average = first
+    for step, each in enumerate(weights, start=1):
+        past = min(decay, (1 + step) / (10 + step))
+        average = past * average + (1 - past) * each
+    torch.testing.assert_close(layer.weight.detach(), average)
+    assert not torch.allclose(layer.weight, weights[-1])
+    assert training.iterations[-1].validation_loss == pytest.approx(score(model, easy).loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("validated", [False, True])

@@ -118,7 +118,7 @@ def test_trainings_together_give_what_they_give_one_by_one(
     rows, validation, dtype, optimizer, head, nonlinearity, mixup, n_views
 ):
     training = rows(0, n_views=n_views)
-    recipes = spread(optimizer=optimizer, nonlinearity=nonlinearity, mixup=mixup)
+    recipes = spread(optimizer=optimizer, nonlinearity=nonlinearity, mixup=mixup, label_smoothing=mixup / 2.0)
     group = finish(together(training, validation, recipes, head=head, dtype=dtype))
     for config, outcome in zip(recipes, group.outcomes, strict=True):
         model, expected = alone(training, validation, config, head=head, dtype=dtype)
@@ -135,12 +135,13 @@ def test_trainings_together_give_what_they_give_one_by_one(
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_the_weights_are_those_of_one_by_one(training, validation, dtype, optimizer):
-    recipes = [replace(config, epochs=9, time=f"{3 * training.n_batches}s") for config in spread(optimizer=optimizer)]
+    recipes = [replace(config, epochs=9, time="1h") for config in spread(optimizer=optimizer)]
     group = together(training, validation, recipes[:-1], head="9d0.3-C", dtype=dtype)
     for _ in range(3):
         group.advance()
     for place, config in enumerate(recipes[:-1]):
-        ticks = itertools.count(0.0)  # a second per update stops it after three epochs, in the middle of its schedule
+        # the clock, read at the start and twice for an update, stops it after three epochs, amid its schedule
+        ticks = itertools.chain(itertools.repeat(0.0, 2 * 3 * training.n_batches), itertools.repeat(1e9))
         model, _ = alone(training, validation, config, head="9d0.3-C", dtype=dtype, clock=ticks.__next__)
         found = torch.cat([tensor[place].flatten() for tensor in group.stacks.tensors])
         expected = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
@@ -283,10 +284,18 @@ def test_groups_in_several_threads_give_the_same_bits_as_one_after_the_other(row
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("option", [{"optimizer": "adamw"}, {"nonlinearity": "tanh"}, {"mixup": 0.2}])
+@pytest.mark.parametrize(
+    "option", [{"optimizer": "adamw"}, {"nonlinearity": "tanh"}, {"mixup": 0.2}, {"label_smoothing": 0.1}]
+)
 def test_trainings_that_cannot_share_a_step_are_refused(training, validation, option):
     with pytest.raises(ValueError, match=f"{next(iter(option))} differs"):
         together(training, validation, [recipe(), recipe(**option)])
+
+
+@pytest.mark.parametrize("option", [{"ema": 0.9}, {"start": "probe"}])
+def test_averages_and_solved_beginnings_are_refused(training, validation, option):
+    with pytest.raises(ValueError, match="start at random and keep no averages"):
+        together(training, validation, [recipe(**option)])
 
 
 def test_unresolved_recipes_are_refused(training, validation):

@@ -218,6 +218,11 @@ class FinetuneConfig:
         "Learning-rate factors of biases by layer.",
         check=lambda text: _read_only(read_factors(text, option="bias_factor")),
     )
+    start: str = option(
+        "random",
+        "Where one new layer begins: at random, or as solved for on the network as it was (probe; LP-FT).",
+        choices=words.STARTS,
+    )
     nonlinearity: str = option("rectifier", "Neuron of the new hidden layers.", choices=words.NONLINEARITIES)
     init_scale: float = option(1.0, "Scale of random weights; 1 keeps signals at their size.", low=1e-4, high=100.0)
     patience: int | None = option(
@@ -250,6 +255,15 @@ class FinetuneConfig:
         4, "Changed views per picture that are drawn once when lower layers are frozen.", low=1, high=256
     )
     mixup: float = option(0.0, "MixUp: alpha of its Beta distribution; 0 turns it off.", low=0.0, high=10.0)
+    label_smoothing: float = option(
+        0.0, "Share of every label that is spread over all classes while training.", low=0.0, high=0.9
+    )
+    ema: float = option(
+        0.0,
+        "Keep a running average of the weights, with this weight of the past; 0 turns it off.",
+        low=0.0,
+        high=0.99999,
+    )
     pool: str = option(
         "max", "l2 replaces the network's max pooling by the root of the sum of squares.", choices=words.POOLINGS
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -46,6 +47,38 @@ class Keeper:
         """Gives the model its best weights back, where there are any."""
         if self.weights:
             self.model.load_state_dict(self.weights)
+
+
+class Average:
+    """A running average of a model's weights, which is often better than the last ones; nothing where decay is 0.
+
+    After update t, average <- d average + (1 - d) weights with d = min(decay, (1 + t) / (10 + t)), so that the first
+    weights are forgotten soon (the rule of TensorFlow's ExponentialMovingAverage).
+    """
+
+    def __init__(self, model: Trainable, decay: float) -> None:
+        self.decay = decay
+        self.tensors = [tensor for tensor in model.parameters() if tensor.requires_grad] if decay else []
+        self.averages = [tensor.detach().clone() for tensor in self.tensors]
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Takes in the weights after an update, whose number counts from 1."""
+        past = min(self.decay, (1 + step) / (10 + step))
+        for average, tensor in zip(self.averages, self.tensors, strict=True):
+            average.lerp_(tensor, 1.0 - past)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Puts the averages in the place of the weights for a while."""
+        self.take()
+        yield
+        self.take()
+
+    def take(self) -> None:
+        """Exchanges weights and averages."""
+        for average, tensor in zip(self.averages, self.tensors, strict=True):
+            average.data, tensor.data = tensor.data, average.data
 
 
 def finish(keeper: Keeper, iterations: Sequence[Iteration], *, stopped: str, seconds: float) -> Training:

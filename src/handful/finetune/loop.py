@@ -22,7 +22,7 @@ from handful.core.records import FloatArray, IntArray
 from handful.core.training import Iteration, Training
 from handful.finetune.batches import Batches
 from handful.finetune.freeze import Trainable
-from handful.finetune.history import Keeper, finish, pass_accuracy, standing
+from handful.finetune.history import Average, Keeper, finish, pass_accuracy, standing
 from handful.finetune.optimiser import Optimiser
 from handful.finetune.parameters import parameter_groups
 from handful.finetune.precision import Precision, autocast, suitable_threads
@@ -71,7 +71,8 @@ def fit(
     """Trains a model in place, leaves it with its best weights and in evaluation mode, and returns how it went.
 
     The weights that are kept are those of the lowest validation loss; without a validation part, or with `keep`
-    "last", the last ones.
+    "last", the last ones. With `ema` they are averages (`history.Average`), and averages are what is validated. Under a
+    limit of time the rate falls so as to reach its end by then.
 
     Args:
         model: from `Cut.with_head`.
@@ -94,21 +95,28 @@ def fit(
     iterations: list[Iteration] = []
     recent: deque[Iteration] = deque(maxlen=batches.n_batches)
     keeper = Keeper(model, keeps=config.keep == "best")
+    average = Average(model, config.ema)
+
+    def due() -> float:
+        return min(n_steps * (clock() - start) / limit, n_steps)
+
     stopped, stands = "", ""
     shown = progress or Silent()
     with torch.random.fork_rng(devices=[]), suitable_threads(model), shown.stage("Training", n_steps) as advance:
         torch.manual_seed(seed)  # for dropout inside the network's own layers
         model.head.seed_dropout(seed)
-        for iteration in _updates(model, batches, config, n_steps=n_steps, seed=seed, precision=precision):
+        for iteration in _updates(model, batches, config, n_steps=n_steps, due=due, seed=seed, precision=precision):
             done = iteration
+            average.update(done.step)
             late = clock() - start >= limit
             recent.append(iteration)
             accuracy = pass_accuracy(recent, batches.n_batches)
             stopped = why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
             if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
-                seen = score(model, validation, precision=precision)
-                done = replace(done, validation_loss=seen.loss, validation_accuracy=seen.accuracy)
-                keeper.look(done)
+                with average.in_place():
+                    seen = score(model, validation, precision=precision)
+                    done = replace(done, validation_loss=seen.loss, validation_accuracy=seen.accuracy)
+                    keeper.look(done)
                 stopped = stopped or keeper.why_stop(config.patience)
             iterations.append(done)
             stands = standing(keeper, recent, epochs=config.epochs)
@@ -118,6 +126,7 @@ def fit(
             if stopped:
                 break
     shown.say(stands.replace("\n", "; "))
+    average.take()
     return finish(keeper, iterations, stopped=stopped, seconds=clock() - start)
 
 
@@ -161,9 +170,19 @@ def why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: boo
 
 
 def _updates(
-    model: Trainable, batches: Batches, config: FinetuneConfig, *, n_steps: int, seed: int, precision: Precision
+    model: Trainable,
+    batches: Batches,
+    config: FinetuneConfig,
+    *,
+    n_steps: int,
+    due: Callable[[], float],
+    seed: int,
+    precision: Precision,
 ) -> Iterator[Iteration]:
-    """Yields every update after it was made; one whose loss is no number is not made, and ends the training."""
+    """Yields every update after it was made; one whose loss is no number is not made, and ends the training.
+
+    The rate is that of the step, or of the step that is due by the time that was given, if that is a later one.
+    """
     optimiser = Optimiser(parameter_groups(model, config), config)
     rng = np.random.default_rng((seed, 0))  # epochs count from 1, so no epoch draws the same
     base, schedule = config.lr or 0.0, cast(Schedule, config.schedule)
@@ -172,15 +191,17 @@ def _updates(
         model.train()
         for inputs, labels in batches.epoch(epoch, seed=seed):
             step += 1
-            eta = rate(step, base=base, schedule=schedule, tau=config.tau, alpha=config.alpha, n_steps=n_steps)
+            place = max(float(step), due())
+            eta = rate(place, base=base, schedule=schedule, tau=config.tau, alpha=config.alpha, n_steps=n_steps)
             optimiser.forget_gradients()
             mixed, partners, share = mixup(inputs.to(model.dtype), config.mixup, rng=rng)
             with autocast(precision):
                 scores, hidden = model.scores_and_hidden(mixed)
             scores = scores.to(model.dtype)
-            loss = share * functional.cross_entropy(scores, labels)
+            loss = share * functional.cross_entropy(scores, labels, label_smoothing=config.label_smoothing)
             if share < 1.0:
-                loss = loss + (1.0 - share) * functional.cross_entropy(scores, labels[partners])
+                others = functional.cross_entropy(scores, labels[partners], label_smoothing=config.label_smoothing)
+                loss = loss + (1.0 - share) * others
             accuracy = float((scores.argmax(1) == labels).double().mean())
             figures = Iteration(step, epoch, eta, float(loss.detach()), accuracy)
             if math.isfinite(figures.loss):

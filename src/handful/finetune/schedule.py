@@ -16,11 +16,11 @@ The values of torch.optim.lr_scheduler.OneCycleLR, after Smith & Topin 2018 (arX
 """
 
 
-def rate(step: int, *, base: float, schedule: Schedule, tau: int, alpha: float, n_steps: int) -> float:
+def rate(step: float, *, base: float, schedule: Schedule, tau: int, alpha: float, n_steps: int) -> float:
     """Returns the base learning rate of one update, before the layers' factors.
 
     Args:
-        step: t, the number of the update, from 1 to `n_steps`.
+        step: t, the number of the update, from 1 to `n_steps`; between two where time drives it.
         base: eta_0, the highest rate of every schedule.
         schedule: "paper" is equation (2): eta_0 * (tau / max(t, tau)) ** alpha. "cosine" falls from the base to
             almost zero over half a wave; "one-cycle" rises first.

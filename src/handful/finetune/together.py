@@ -26,7 +26,7 @@ from handful.finetune.schedule import Schedule, rate
 from handful.finetune.stack import build_head
 from handful.finetune.stacks import Stacks
 
-SHARED = ("optimizer", "nonlinearity", "mixup")
+SHARED = ("optimizer", "nonlinearity", "mixup", "label_smoothing")
 """Options in which trainings that advance together must agree; `batch` and the sizes of layers are given once."""
 
 WEIGHTS_TOGETHER = 1_500_000
@@ -164,12 +164,12 @@ class Together:
         inputs, partners, share = mixup(inputs.to(self.dtype), self.recipes[0].mixup, rng=self._mixing)
         passed = self.stacks.apply(inputs, generator=self._dropping)
         logs = functional.log_softmax(passed.scores, dim=1)
-        losses, targets = torch.zeros((), dtype=self.dtype), torch.zeros(logs.shape[1:], dtype=self.dtype)
+        smoothing, n_classes = self.recipes[0].label_smoothing, logs.shape[1]
+        targets = torch.full(logs.shape[1:], smoothing / n_classes, dtype=self.dtype)
         columns = torch.arange(len(labels))
         for truth, part in ((labels, share), (labels[partners], 1.0 - share)):
-            if part:
-                losses = losses - part * logs[:, truth, columns].mean(1)
-                targets[truth, columns] += part
+            targets[truth, columns] += (1.0 - smoothing) * part
+        losses = -(targets * logs).sum(1).mean(1)
         self._descent.update(passed, (logs.exp() - targets) / len(labels), rates)
         accuracies = (passed.scores.max(1).indices == labels).double().mean(1)
         return torch.stack([losses.double(), accuracies]).numpy()
@@ -252,3 +252,5 @@ def _check_recipes(recipes: Sequence[FinetuneConfig]) -> None:
             raise ValueError(f"{name} differs ({', '.join(values)}); trainings that advance together share it")
     if any(recipe.lr is None or recipe.l2 is None for recipe in recipes):
         raise ValueError("lr or l2 is None: resolve the configurations first (handful.finetune.resolve)")
+    if any(recipe.ema or recipe.start != "random" for recipe in recipes):
+        raise ValueError("trainings that advance together start at random and keep no averages of their weights")

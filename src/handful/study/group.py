@@ -22,7 +22,7 @@ from handful.transfer import choose_backbones
 if TYPE_CHECKING:
     from handful.finetune.together import Together
 
-ALIKE = ("optimizer", "batch", "mixup", "nonlinearity")
+ALIKE = ("optimizer", "batch", "mixup", "label_smoothing", "nonlinearity")
 """Options of training in which the trials of a group agree; with what they share, and the new layers."""
 
 
@@ -53,11 +53,11 @@ def groups(trials: Sequence[Trial], *, n_classes: int) -> list[Group]:
     by_key: dict[str, list[tuple[int, TrainConfig]]] = {}
     for place, trial in enumerate(trials):
         config = trial_config(trial)
-        alone = {} if trains_new_layers_only(config) else {"alone": place}
+        alone = {} if advances_together(config) else {"alone": place}
         by_key.setdefault(dump_json([share_key(config), _alike(config), alone]), []).append((place, config))
     made = []
     for members in by_key.values():
-        together = trains_new_layers_only(members[0][1])
+        together = advances_together(members[0][1])
         size = _group_size(members[0][1], n_classes) if together else 1
         n_groups = -(-len(members) // size)
         for part in np.array_split(np.arange(len(members)), n_groups):
@@ -67,9 +67,11 @@ def groups(trials: Sequence[Trial], *, n_classes: int) -> list[Group]:
     return sorted(made, key=lambda group: first[group.shares])
 
 
-def trains_new_layers_only(config: TrainConfig) -> bool:
-    """Returns whether a trial trains new layers by gradient descent, on a network that stays as it is."""
-    return config.transfer.strategy == "features" and config.heads.head not in HEADS
+def advances_together(config: TrainConfig) -> bool:
+    """Returns whether a trial's training can be one of many: of random new layers, on a network that stays as it is."""
+    tune = config.finetune
+    new_layers_only = config.transfer.strategy == "features" and config.heads.head not in HEADS
+    return new_layers_only and tune.start == "random" and not tune.ema
 
 
 def start(group: Group, learning: Learning, features: FrozenFeatures) -> Together:
