@@ -48,7 +48,7 @@ def alone(recipe, *, times):
     model = Trainable([], Pooling("flatten"), new_stack(), group_names=["conv"])
     optimiser = Optimiser(parameter_groups(model, recipe), recipe)
     for features, eta in zip(FEATURES, RATES, strict=True):
-        optimiser.forget_gradients()
+        model.zero_grad()
         scores, hidden = model.scores_and_hidden(features)
         (functional.cross_entropy(scores, LABELS) + recipe.sparsity * hidden[0].abs().mean()).backward()
         optimiser.update(times * eta)

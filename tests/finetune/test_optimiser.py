@@ -18,7 +18,7 @@ def run(*, factor=1.0, decays=True, **options):
     optimiser = Optimiser([ParameterGroup("x", (theta,), factor, decays)], config)
     steps = []
     for gradient, eta in zip(GRADIENTS, RATES, strict=True):
-        optimiser.forget_gradients()
+        theta.grad = None
         (theta * torch.tensor(gradient)).sum().backward()
         optimiser.update(eta)
         steps.append(theta.detach().numpy().copy())

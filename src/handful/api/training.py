@@ -22,6 +22,7 @@ from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.files import check_cache, free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
+from handful.core.notation import read_duration
 from handful.core.progress import Progress, Silent
 from handful.core.ranking import Ranking
 from handful.core.records import (
@@ -43,6 +44,7 @@ from handful.split import split
 from handful.transfer import (
     BEST,
     Examined,
+    Time,
     Trained,
     Way,
     check_folds,
@@ -57,8 +59,9 @@ from handful.transfer import (
     find_trust,
     idle_options,
     locate_all,
-    locate_weights,
+    located,
     rank,
+    settled,
     train_way,
 )
 
@@ -111,13 +114,15 @@ def train(
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
     """
-    config = one_config(config, options)
+    config = settled(one_config(config, options))
     watch, clock = progress or Silent(), _Clock()
+    limit = read_duration(config.finetune.time, option="time") if config.finetune.time else None
+    time = Time(limit, start=perf_counter())
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
     with staged_folder(folder) as staging, limit_threads(threads):
-        backbones = locate_all(config) if config.features.backbone == BEST else locate_weights(config)
+        backbones = located(config)
         check_ways(config, backbones)
         with clock("read pictures"):
             table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
@@ -125,7 +130,7 @@ def train(
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
             trained = chosen.trained or train_way(
-                table, parts, chosen.config, backbones=chosen.backbones, threads=threads, progress=watch
+                table, parts, chosen.config, backbones=chosen.backbones, time=time, threads=threads, progress=watch
             )
         with clock("find out what to rely on"):
             trust = find_trust(trained, table, parts, chosen.config, threads=threads, progress=watch)
@@ -155,6 +160,7 @@ def train(
             seed=config.run.seed,
             validation=None if trained.training or chosen.decision else _validation(table, parts, answer, measure),
             training=trained.training,
+            search=trained.search,
             trust=replace(trust, test_distances=test.distances),
             unleaked=_unleaked(test.proba, parts, measure),
             ranking=chosen.ranking,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from handful.core.advice import Decision
 from handful.core.looks import Looks
 from handful.core.ranking import Ranking
+from handful.core.search import Search
 from handful.core.training import Training
 from handful.core.trust import Trust
 
@@ -336,7 +337,8 @@ class Run:
         evaluation: figures on the test part, read once.
         held_out: figures on the training part by models that did not see the picture; what choices were made with.
         validation: figures on the user's own validation part, where there is one and nothing was chosen with it.
-        training: how the layers were trained, one per network; empty where only an output layer was solved for.
+        training: how the layers were trained, one per network that was; empty where only output layers were solved for.
+        search: what the time was spent on, where it was given (`--time`, `--strategy best`).
         decision: how the way of transfer was chosen, where it was (`--strategy auto`).
         trust: what may be relied on; chosen without the test part.
         ranking: the networks at hand, compared, where that was asked for (`--backbone best`).
@@ -371,6 +373,7 @@ class Run:
     unleaked: Evaluation | None = None
     ranking: Ranking | None = None
     looks: Looks | None = None
+    search: Search | None = None
 
 
 Nonlinearity = Literal["rectifier", "sigmoid", "tanh", "hard-tanh"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import cast
@@ -22,10 +23,11 @@ from handful.core.records import FloatArray, IntArray
 from handful.core.training import Iteration, Training
 from handful.finetune.batches import Batches
 from handful.finetune.freeze import Trainable
+from handful.finetune.gradients import Gradients, cores, in_order
 from handful.finetune.history import Average, Keeper, finish, pass_accuracy, standing
 from handful.finetune.optimiser import Optimiser
 from handful.finetune.parameters import parameter_groups
-from handful.finetune.precision import Precision, autocast, suitable_threads
+from handful.finetune.precision import Precision, autocast
 from handful.finetune.schedule import Schedule, rate
 
 Watch = Callable[[Iteration], None]
@@ -102,10 +104,21 @@ def fit(
 
     stopped, stands = "", ""
     shown = progress or Silent()
-    with torch.random.fork_rng(devices=[]), suitable_threads(model), shown.stage("Training", n_steps) as advance:
+    with (
+        torch.random.fork_rng(devices=[]),
+        cores(model, config.batch) as pool,
+        shown.stage("Training", n_steps) as advance,
+    ):
         torch.manual_seed(seed)  # for dropout inside the network's own layers
         model.head.seed_dropout(seed)
-        for iteration in _updates(model, batches, config, n_steps=n_steps, due=due, seed=seed, precision=precision):
+        gradients = Gradients(
+            model,
+            precision=precision,
+            label_smoothing=config.label_smoothing,
+            sparsity=config.sparsity,
+            pool=pool,
+        )
+        for iteration in _updates(gradients, batches, config, n_steps=n_steps, due=due, seed=seed):
             done = iteration
             average.update(done.step)
             late = clock() - start >= limit
@@ -114,7 +127,7 @@ def fit(
             stopped = why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
             if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
                 with average.in_place():
-                    seen = score(model, validation, precision=precision)
+                    seen = score(model, validation, precision=precision, pool=pool)
                     done = replace(done, validation_loss=seen.loss, validation_accuracy=seen.accuracy)
                     keeper.look(done)
                 stopped = stopped or keeper.why_stop(config.patience)
@@ -130,16 +143,26 @@ def fit(
     return finish(keeper, iterations, stopped=stopped, seconds=clock() - start)
 
 
-def score(model: Trainable, batches: Batches, *, precision: Precision = "float32") -> Scores:
-    """Returns what a model says about every picture's first view, in order; the model's mode is left as it was."""
+def score(
+    model: Trainable, batches: Batches, *, precision: Precision = "float32", pool: ThreadPoolExecutor | None = None
+) -> Scores:
+    """Returns what a model says about every picture's first view, in order; the model's mode is left as it was.
+
+    Args:
+        model: from `Cut.with_head`.
+        batches: of the pictures.
+        precision: of multiplications.
+        pool: takes a mini-batch on each core, with the same result.
+    """
+
+    def look(batch: tuple[Tensor, Tensor]) -> tuple[FloatArray, IntArray]:
+        inputs, labels = batch
+        with torch.no_grad(), autocast(precision):
+            return model(inputs.to(model.dtype)).double().numpy(), labels.numpy()
+
     mode = model.training
     model.eval()
-    scores, targets = [], []
-    with torch.no_grad():
-        for inputs, labels in batches.plain():
-            with autocast(precision):
-                scores.append(model(inputs.to(model.dtype)).double().numpy())
-            targets.append(labels.numpy())
+    scores, targets = zip(*in_order(pool, look, batches.plain()), strict=True)
     model.train(mode)
     return Scores(np.concatenate(scores), np.concatenate(targets))
 
@@ -170,19 +193,19 @@ def why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: boo
 
 
 def _updates(
-    model: Trainable,
+    gradients: Gradients,
     batches: Batches,
     config: FinetuneConfig,
     *,
     n_steps: int,
     due: Callable[[], float],
     seed: int,
-    precision: Precision,
 ) -> Iterator[Iteration]:
     """Yields every update after it was made; one whose loss is no number is not made, and ends the training.
 
     The rate is that of the step, or of the step that is due by the time that was given, if that is a later one.
     """
+    model = gradients.model
     optimiser = Optimiser(parameter_groups(model, config), config)
     rng = np.random.default_rng((seed, 0))  # epochs count from 1, so no epoch draws the same
     base, schedule = config.lr or 0.0, cast(Schedule, config.schedule)
@@ -193,19 +216,11 @@ def _updates(
             step += 1
             place = max(float(step), due())
             eta = rate(place, base=base, schedule=schedule, tau=config.tau, alpha=config.alpha, n_steps=n_steps)
-            optimiser.forget_gradients()
             mixed, partners, share = mixup(inputs.to(model.dtype), config.mixup, rng=rng)
-            with autocast(precision):
-                scores, hidden = model.scores_and_hidden(mixed)
-            scores = scores.to(model.dtype)
-            loss = share * functional.cross_entropy(scores, labels, label_smoothing=config.label_smoothing)
-            if share < 1.0:
-                others = functional.cross_entropy(scores, labels[partners], label_smoothing=config.label_smoothing)
-                loss = loss + (1.0 - share) * others
-            accuracy = float((scores.argmax(1) == labels).double().mean())
-            figures = Iteration(step, epoch, eta, float(loss.detach()), accuracy)
+            passed = gradients.of(mixed, labels, labels[partners], share)
+            figures = Iteration(step, epoch, eta, passed.loss, passed.accuracy)
             if math.isfinite(figures.loss):
-                penalty = config.sparsity * sum(values.abs().mean() for values in hidden)
-                (loss + penalty).backward()  # type: ignore[no-untyped-call]
+                for parameter, gradient in zip(gradients.parameters, passed.gradients, strict=True):
+                    parameter.grad = gradient
                 optimiser.update(eta)
             yield figures

@@ -72,12 +72,6 @@ class Optimiser:
             [[torch.zeros_like(tensor) for tensor in group.tensors] for group in self.groups] if self.adaptive else []
         )
 
-    def forget_gradients(self) -> None:
-        """Drops every gradient, so that the next backward pass starts from none."""
-        for group in self.groups:
-            for tensor in group.tensors:
-                tensor.grad = None
-
     @torch.no_grad()
     def update(self, rate: float) -> None:
         """Takes one step.

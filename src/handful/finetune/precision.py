@@ -99,7 +99,7 @@ def suitable_threads(model: nn.Module) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    if sum(parameter.numel() for parameter in model.parameters()) < THREADS_FROM and not _has_convolutions(model):
+    if sum(parameter.numel() for parameter in model.parameters()) < THREADS_FROM and not has_convolutions(model):
         torch.set_num_threads(1)
     try:
         yield
@@ -107,5 +107,6 @@ def suitable_threads(model: nn.Module) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _has_convolutions(model: nn.Module) -> bool:
+def has_convolutions(model: nn.Module) -> bool:
+    """Returns whether a model has weights of convolutions."""
     return any(parameter.ndim == 4 for parameter in model.parameters())

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from handful.core.records import Nonlinearity, StackedHead
+from handful.core.records import Head, Nonlinearity, StackedHead
 from handful.finetune.layers import NewLayer
 
 NEURONS: dict[Nonlinearity, Callable[[Tensor], Tensor]] = {
@@ -98,6 +98,19 @@ def build_head(
             layer.weight.normal_(0.0, gain * init_scale / math.sqrt(layer.in_features), generator=generator)
             layer.bias.zero_()
     return stack
+
+
+def begin_with(stack: Stack, head: Head) -> None:
+    """Gives the one layer of a stack the weights of an output layer that was solved for, so that its scores are that's.
+
+    Args:
+        stack: of one layer; changed in place.
+        head: linear; its temperature goes into the weights.
+    """
+    (layer,) = _linear_layers(stack)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(head.weight.T / head.temperature))
+        layer.bias.copy_(torch.from_numpy(head.bias / head.temperature))
 
 
 def head_arrays(stack: Stack) -> StackedHead:

@@ -97,9 +97,16 @@ def learnings(run: Run) -> tuple[Learning, ...]:
 
 
 def trainings(run: Run) -> dict[str, Training]:
-    """Returns how each network's layers were trained, by the network's name; empty where none were."""
-    names = [used.backbone for used in run.weights]
-    return dict(zip(names, run.training, strict=True)) if run.training else {}
+    """Returns how each network's layers were trained, by the network's name; empty where none were.
+
+    The second training of a network is called "efficientnet-lite0 (2)".
+    """
+    if not run.training:
+        return {}
+    trained = [used.backbone for used, head in zip(run.weights, run.heads, strict=True) if head.kind == "layers"]
+    numbers = [trained[: place + 1].count(name) for place, name in enumerate(trained)]
+    names = [name if number == 1 else f"{name} ({number})" for name, number in zip(trained, numbers, strict=True)]
+    return dict(zip(names, run.training, strict=True))
 
 
 def epochs_done(training: Training) -> int:

@@ -146,7 +146,8 @@ def searches(run: Run) -> tuple[SearchCurve, ...]:
 
 def held_out_noun(run: Run) -> str:
     """Returns what the held-out figures are of: all training pictures, or the ones that training looked at to stop."""
-    return "validation picture" if run.training else "training picture"
+    left_out = run.search is not None and not len(run.split.validation)
+    return "validation picture" if run.training and not left_out else "training picture"
 
 
 def _point(given: CalibrationBin) -> ReliabilityPoint:

@@ -56,6 +56,7 @@ def result_dict(run: Run) -> dict[str, Any]:
             {"kind": head.kind, "penalty": head.penalty, "temperature": head.layer.temperature} for head in run.heads
         ],
         "training": [{"backbone": backbone, **_training(training)} for backbone, training in trainings(run).items()],
+        "search": None if run.search is None else asdict(run.search),
         "decision": None if run.decision is None else decision_dict(run.decision),
         "ranking": None if run.ranking is None else ranking_dict(run.ranking),
         "trust": reliance_dict(known) if (known := reliance(run)) else None,
@@ -134,8 +135,8 @@ def config_dict(run: Run) -> dict[str, Any]:
 
 
 def backbone_name(run: Run) -> str:
-    """Returns the network's name; several that are averaged are joined by +."""
-    return "+".join(used.backbone for used in run.weights)
+    """Returns the network's name; several that are averaged are joined by +, each once."""
+    return "+".join(dict.fromkeys(used.backbone for used in run.weights))
 
 
 def head_name(run: Run) -> str:

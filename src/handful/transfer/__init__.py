@@ -1,5 +1,6 @@
 """How a pre-trained network is transferred to the user's pictures, and why that way."""
 
+from handful.transfer.best import Time
 from handful.transfer.choose import choose, decide
 from handful.transfer.cross import check_folds
 from handful.transfer.looks import find_looks
@@ -8,13 +9,14 @@ from handful.transfer.plan import BEST, choose_backbones
 from handful.transfer.probe import Trained, locate_weights
 from handful.transfer.ranking import locate_all, rank
 from handful.transfer.trust import check_miss, find_trust
-from handful.transfer.way import Way, check_ways, choose_way, fill, idle_options, train_way
+from handful.transfer.way import Way, check_ways, choose_way, fill, idle_options, located, settled, train_way
 
 __all__ = [
     "BEST",
     "Examined",
     "Member",
     "Model",
+    "Time",
     "Trained",
     "Way",
     "check_folds",
@@ -32,6 +34,8 @@ __all__ = [
     "idle_options",
     "locate_all",
     "locate_weights",
+    "located",
     "rank",
+    "settled",
     "train_way",
 ]

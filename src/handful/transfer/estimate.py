@@ -30,7 +30,7 @@ def training_seconds(work: Work) -> float:
     recipe, _ = resolve(work.config.finetune)
     rows, validation = work.parts()
     few = rows[: N_BATCHES * recipe.batch]
-    preprocessing, _ = work.shown()
+    preprocessing = work.plan().preprocessing
     quick = replace(recipe, epochs=1, stop_at=None, time=None)
     watch = _Stopwatch()
     start = perf_counter()

@@ -16,12 +16,13 @@ import numpy as np
 from handful.backbones import BackboneSpec, LocatedWeights, load, random_weights, untrained
 from handful.core.choices import HEADS
 from handful.core.config import FinetuneConfig, TrainConfig
-from handful.core.errors import DataError, TrainingError
+from handful.core.errors import ConfigError, DataError, TrainingError
 from handful.core.files import sha256_bytes
 from handful.core.progress import Progress
 from handful.core.records import (
     FeatureArray,
     FittedHead,
+    Head,
     ImageTable,
     IntArray,
     Nonlinearity,
@@ -31,13 +32,13 @@ from handful.core.records import (
     StackedHead,
 )
 from handful.core.training import Training
-from handful.features import FrozenTrunk, Pool, Preprocessing, extract, serialise, trunk_from_state
+from handful.features import FrozenTrunk, Pool, Preprocessing, View, extract, serialise, trunk_from_state
 from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
-from handful.heads import choose_temperature, softmax, stacked_scores
+from handful.heads import choose_temperature, fit_head, softmax, stacked_scores
 from handful.split import folds, units
 from handful.transfer.frozen import chosen_engine, engine_options, frozen_activations, frozen_trunk
 from handful.transfer.model import Member, Model
-from handful.transfer.plan import choose_backbones, plan_features
+from handful.transfer.plan import FeaturePlan, choose_backbones, plan_features
 from handful.transfer.probe import Trained, probe_loss, weights_used
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def check_layers(config: TrainConfig, spec: BackboneSpec, *, n_classes: int) -> 
     Raises:
         ConfigError: every fault, one per line.
     """
+    if config.finetune.start == "probe" and (config.transfer.strategy == "scratch" or _new_layers(config) != "C"):
+        raise ConfigError(
+            f"start is 'probe', strategy is {config.transfer.strategy!r} and head is {config.heads.head!r}: only one "
+            "new layer on a pre-trained network can be solved for beforehand. Leave out --start, or take --head C with "
+            "--strategy freeze or full."
+        )
     check_recipe(
         config.finetune,
         head=config.heads.head,
@@ -88,6 +95,8 @@ def train_layers(
     threads: int,
     progress: Progress,
     known: Known | None = None,
+    part: int = 0,
+    left: Callable[[], float] | None = None,
 ) -> Trained:
     """Returns a classifier whose new layers, and perhaps the network's upper ones, were trained by gradient descent.
 
@@ -102,6 +111,8 @@ def train_layers(
         threads: resolved.
         progress: told about the work.
         known: activations at the cut that other trainings use too; of this one's pictures alone where it is None.
+        part: which of the five parts of the training pictures validates, where the user gave no validation part.
+        left: seconds until training must end, asked when it starts; the option `time` counts where it is None.
 
     Raises:
         ConfigError: options that cannot work for this network and these classes.
@@ -111,15 +122,16 @@ def train_layers(
     if config.transfer.strategy == "scratch":
         located = random_weights(spec, seed=config.run.seed)
     check_layers(config, spec, n_classes=len(table.classes))
-    work = Work(table, split, config, spec, located, threads, progress, known)
+    work = Work(table, split, config, spec, located, threads, progress, known, part=part, left=left)
     frozen = work.frozen()
     rows, validation = work.parts()
-    preprocessing, shown = work.shown()
+    plan = work.plan()
+    preprocessing = plan.preprocessing
     recipe, recipe_options = resolve(config.finetune)
     for caution in cautions(recipe):
         progress.say(caution)
     cut, training, layer = work.trained(int(frozen.value), recipe, preprocessing, rows=rows, validation=validation)
-    scores = stacked_scores(layer, work.features(work.trunk(cut), preprocessing, rows=validation))
+    scores = stacked_scores(layer, work.features(work.trunk(cut), preprocessing, views=plan.views, rows=validation))
     temperature, loss = choose_temperature(scores, table.labels[validation])
     proba = softmax(scores, temperature=temperature)
     if recipe.refit and len(split.train) > len(rows):
@@ -131,14 +143,14 @@ def train_layers(
     head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, loss)
     return Trained(
         model=Model(
-            table.classes, (Member(trunk, preprocessing, ("plain",), layer),), table.full_scale, config.reading
+            table.classes, (Member(trunk, preprocessing, plan.views, layer),), table.full_scale, config.reading
         ),
         heads=(head,),
         held_out=validation,
         held_out_proba=proba,
         options={
             "backbone": choose_backbones(config.features)[1],
-            **shown,
+            **plan.options,
             **recipe_options,
             **engine_options(trunk),
             "freeze": frozen,
@@ -173,6 +185,8 @@ class Work:
     progress: Progress
     known: Known | None = None
     use_cache: bool = True
+    part: int = 0
+    left: Callable[[], float] | None = None
 
     @property
     def starts_at_random(self) -> bool:
@@ -198,7 +212,7 @@ class Work:
         pictures = [self.table.pictures[index] for index in self.split.train]
         labels = self.table.labels[self.split.train]
         together = units(pictures)
-        validates = folds(labels, together, n_folds=N_PARTS, seed=self.config.run.seed) == 0
+        validates = folds(labels, together, n_folds=N_PARTS, seed=self.config.run.seed) == self.part
         for unit in np.unique(together[validates]):
             own = together == unit
             if set(labels[own]) - set(labels[~validates]):
@@ -210,8 +224,8 @@ class Work:
             )
         return self.split.train[~validates], self.split.train[validates]
 
-    def shown(self) -> tuple[Preprocessing, dict[str, Resolved]]:
-        """Returns how pictures become squares; choices left open are made with a probe on frozen features, if any."""
+    def plan(self) -> FeaturePlan:
+        """Returns how pictures are shown; choices left open are made with a probe on frozen features, if any."""
 
         def loss(preprocessing: Preprocessing) -> float:
             return probe_loss(
@@ -224,11 +238,14 @@ class Work:
                 progress=self.progress,
             )
 
-        config = replace(self.config.features, views="plain")
+        given = self.config.features
+        config = replace(given, views="plain") if given.views == "auto" else given
         pictures = [self.table.pictures[index] for index in self.split.train]
         plan = plan_features(config, self.spec, pictures, held_out_loss=None if self.starts_at_random else loss)
+        if given.views != "auto":
+            return plan
         views = Resolved("plain", "training changes the pictures itself; the model answers for each as it is")
-        return plan.preprocessing, {**plan.options, "views": views}
+        return replace(plan, options={**plan.options, "views": views})
 
     def trained(
         self,
@@ -244,7 +261,7 @@ class Work:
 
         from handful.finetune.freeze import draw_weights, split_network
         from handful.finetune.loop import fit
-        from handful.finetune.stack import build_head, head_arrays
+        from handful.finetune.stack import begin_with, build_head, head_arrays
 
         seed = self.config.run.seed
         pool = cast(Literal["max", "l2"], recipe.pool)
@@ -259,12 +276,18 @@ class Work:
             init_scale=recipe.init_scale,
             seed=seed,
         )
+        if recipe.start == "probe":
+            begin_with(stack, self.solved(preprocessing, rows))
         model = cut.with_head(stack, own_statistics=self.starts_at_random)
+        batches = self.batches(cut, recipe, preprocessing, rows, changed=True)
+        watched = None if validation is None else self.batches(cut, recipe, preprocessing, validation, changed=False)
+        if self.left is not None:
+            recipe = replace(recipe, time=f"{max(self.left(), 1.0):.3f}s")
         torch.set_num_threads(self.threads)
         training = fit(
             model,
-            self.batches(cut, recipe, preprocessing, rows, changed=True),
-            None if validation is None else self.batches(cut, recipe, preprocessing, validation, changed=False),
+            batches,
+            watched,
             recipe,
             seed=seed,
             precision=training_precision() if cut.upper else "float32",
@@ -277,6 +300,19 @@ class Work:
                 failed_at=training.failed_at,
             )
         return cut, training, head_arrays(stack)
+
+    def solved(self, preprocessing: Preprocessing, rows: IntArray) -> Head:
+        """Returns the output layer that logistic regression finds for some pictures on the network as it was."""
+        pictures = [self.table.pictures[index] for index in rows]
+        fitted, _ = fit_head(
+            self.features(self.pretrained(), preprocessing, views=("plain",), rows=rows),
+            self.table.labels[rows],
+            kind="logistic",
+            n_classes=len(self.table.classes),
+            units=units(pictures),
+            seed=self.config.run.seed,
+        )
+        return cast(Head, fitted.layer)
 
     def pretrained(self) -> FrozenTrunk:
         """Returns the network as it was before anything was trained."""
@@ -300,19 +336,23 @@ class Work:
             pool=cast(Pool, self.config.finetune.pool),
         )
 
-    def features(self, trunk: FrozenTrunk, preprocessing: Preprocessing, *, rows: IntArray) -> FeatureArray:
-        """Returns features of some pictures as the finished model sees them, float32 (N, D)."""
+    def features(
+        self, trunk: FrozenTrunk, preprocessing: Preprocessing, *, views: tuple[View, ...], rows: IntArray
+    ) -> FeatureArray:
+        """Returns the mean features of some pictures over their views, float32 (N, D)."""
         pictures = [self.table.pictures[index] for index in rows]
-        return extract(
+        found = extract(
             trunk,
             self.table,
             pictures,
             preprocessing=preprocessing,
-            views=("plain",),
+            views=views,
             threads=self.threads,
             progress=self.progress,
             use_cache=trunk.weights_sha256 == self.located.sha256,
-        ).values[:, 0]
+        )
+        mean: FeatureArray = found.values.mean(axis=1)
+        return mean
 
     def batches(
         self, cut: Cut, recipe: FinetuneConfig, preprocessing: Preprocessing, rows: IntArray, *, changed: bool

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from handful.backbones import BackboneSpec, find
-from handful.core.config import FeaturesConfig
+from handful.core.config import FeaturesConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.records import Picture, Resolved
 from handful.features import VIEWS, Fit, Interpolation, Preprocessing, View
@@ -39,6 +39,13 @@ class FeaturePlan:
     preprocessing: Preprocessing
     views: tuple[View, ...]
     options: dict[str, Resolved]
+
+
+def with_options(config: TrainConfig, options: Mapping[str, Any]) -> TrainConfig:
+    """Returns the options with some changed by name, but for those that the user gave; both count as given."""
+    taken = {name: value for name, value in options.items() if name == "strategy" or name not in config.given}
+    flat = {name: value for room in config.to_dict().values() for name, value in room.items()}
+    return replace(TrainConfig.of({**flat, **taken}), given=config.given | taken.keys())
 
 
 def choose_backbones(config: FeaturesConfig) -> tuple[tuple[BackboneSpec, ...], Resolved]:

@@ -23,6 +23,7 @@ from handful.core.records import (
     Split,
     WeightsUsed,
 )
+from handful.core.search import Search
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Preprocessing, extract
 from handful.heads import balanced_weights, fit_head, pool_views
@@ -48,7 +49,8 @@ class Trained:
             each from a model that did not see the picture.
         options: the options of the features and heads rooms, resolved.
         weights: one per member.
-        training: how layers were trained by gradient descent, one per member; empty where none were.
+        training: how layers were trained by gradient descent, one per trained member; empty where none were.
+        search: what the time was spent on, where there was a search.
     """
 
     model: Model
@@ -58,6 +60,7 @@ class Trained:
     options: dict[str, Resolved]
     weights: tuple[WeightsUsed, ...]
     training: tuple[Training, ...] = ()
+    search: Search | None = None
 
 
 def locate_weights(config: TrainConfig) -> tuple[tuple[BackboneSpec, LocatedWeights], ...]:
@@ -98,7 +101,7 @@ def train_probe(
     probe = _Probe(table, split, config, threads, progress)
     fitted = [probe.fit(backbone) for backbone in backbones]
     options = {"backbone": choose_backbones(config.features)[1]}
-    options |= _joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
+    options |= joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
     heads = tuple(head for _, head, _ in fitted)
     held_out: FloatArray = np.mean([head.held_out_proba for head in heads], axis=0)
     members = tuple(member for member, _, _ in fitted)
@@ -254,7 +257,7 @@ def probe_loss(
     return head.held_out_loss
 
 
-def _joined(options: dict[str, dict[str, Resolved]]) -> dict[str, Resolved]:
+def joined(options: dict[str, dict[str, Resolved]]) -> dict[str, Resolved]:
     """Returns the options of several networks as one: where they differ, a value and a reason for each network."""
     first, *others = options.values()
     joined = {}

@@ -17,17 +17,23 @@ from handful.core.records import ImageTable, Resolved, Split
 from handful.features import Precision, check_engine
 from handful.finetune import check_extras
 from handful.transfer.bench import Candidate
+from handful.transfer.best import Time, candidates, train_best
 from handful.transfer.choose import decide
 from handful.transfer.layers import train_layers, trains_layers
-from handful.transfer.plan import BEST
-from handful.transfer.probe import Trained, train_probe
-from handful.transfer.ranking import rank
+from handful.transfer.plan import BEST, with_options
+from handful.transfer.probe import Trained, locate_weights, train_probe
+from handful.transfer.ranking import locate_all, rank
 from handful.transfer.tries import Tried, try_ways
 
 PROBE = Resolved(
     "features",
     "a frozen network with a new output layer: the default run is small and fixed, and on few pictures this way of the "
     "paper's three is the quickest and the hardest to overfit",
+)
+
+SEARCH = Resolved(
+    "best",
+    "a probe, and then networks that are trained from it and averaged, while there is time and held-out pictures gain",
 )
 
 Backbones = Sequence[tuple[BackboneSpec, LocatedWeights]]
@@ -56,6 +62,26 @@ class Way:
     trained: Trained | None = None
 
 
+def settled(config: TrainConfig) -> TrainConfig:
+    """Returns the options with the strategy that a time to spend asks for, where the user named none."""
+    searches = "time" in config.given and "strategy" not in config.given and not trains_layers(config)
+    return replace(config, transfer=replace(config.transfer, strategy="best")) if searches else config
+
+
+def located(config: TrainConfig) -> Backbones:
+    """Returns the networks that a way may take, with their weights; quick, and without torch.
+
+    Raises:
+        ConfigError: an unknown network.
+        WeightsError: weights that are not at hand.
+    """
+    if config.features.backbone == BEST:
+        return locate_all(config)
+    if config.transfer.strategy == "best" and config.features.backbone == "auto":
+        return candidates(locate_all(config))
+    return locate_weights(config)
+
+
 def check_ways(config: TrainConfig, backbones: Backbones) -> None:
     """Checks what can be checked before any picture is read.
 
@@ -77,7 +103,8 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
             f"backbone is {BEST!r} and strategy is 'scratch': networks are ranked by what they have learnt, and "
             "scratch starts from random weights. Name a network: --backbone alexnet."
         )
-    if not ranks and len(backbones) > 1 and (config.transfer.strategy == "auto" or trains_layers(config)):
+    one_at_a_time = config.transfer.strategy == "auto" or trains_layers(config)
+    if not ranks and len(backbones) > 1 and one_at_a_time and config.transfer.strategy != "best":
         raise ConfigError(
             f"backbone is {config.features.backbone!r}, strategy is {config.transfer.strategy!r} and head is "
             f"{config.heads.head!r}: layers are trained for one network at a time. Name one network, or take "
@@ -136,6 +163,8 @@ def choose_way(
         way = choose_way(table, split, settled, backbones=first, threads=threads, progress=progress)
         return replace(way, ranking=ranking)
     strategy = config.transfer.strategy
+    if strategy == "best":
+        return Way(config, SEARCH, backbones)
     if strategy != "auto":
         is_default = strategy == "features" and not trains_layers(config)
         return Way(config, PROBE if is_default else Resolved(strategy, "chosen by the user"), backbones)
@@ -151,10 +180,7 @@ def choose_way(
 
 def fill(config: TrainConfig, plan: TransferPlan) -> TrainConfig:
     """Returns the options with a plan's in all places but those that the user filled; both count as given."""
-    kept = config.given - {"strategy"}
-    options = {name: value for name, value in plan.options.items() if name not in kept}
-    flat = {name: value for room in config.to_dict().values() for name, value in room.items()}
-    return replace(TrainConfig.of({**flat, **options}), given=config.given | options.keys())
+    return with_options(config, plan.options)
 
 
 def idle_options(config: TrainConfig) -> frozenset[str]:
@@ -178,9 +204,22 @@ def _taken(config: TrainConfig, decision: Decision, tried: Tried, backbones: Bac
 
 
 def train_way(
-    table: ImageTable, split: Split, config: TrainConfig, *, backbones: Backbones, threads: int, progress: Progress
+    table: ImageTable,
+    split: Split,
+    config: TrainConfig,
+    *,
+    backbones: Backbones,
+    time: Time | None = None,
+    threads: int,
+    progress: Progress,
 ) -> Trained:
-    """Returns what the way makes: a solved output layer, or trained layers; see `train_probe` and `train_layers`."""
+    """Returns what the way makes: a solved output layer, trained layers, or the best of a search in the run's time.
+
+    See `train_probe`, `train_layers` and `train_best`.
+    """
+    if config.transfer.strategy == "best":
+        time = time or Time.unlimited()
+        return train_best(table, split, config, backbones=backbones, time=time, threads=threads, progress=progress)
     if not trains_layers(config):
         return train_probe(table, split, config, backbones=backbones, threads=threads, progress=progress)
     (backbone,) = backbones

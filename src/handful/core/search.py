@@ -1,0 +1,51 @@
+"""The records of a search: what a run spent its time on, and what each of it gained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Something that was tried, and what it is worth on training pictures that it did not see.
+
+    Attributes:
+        what: "probe" for an output layer on the network as it is, "fine-tuning" for layers that were trained.
+        backbone: the network's name.
+        size: side in pixels of the squares that it saw.
+        n_held_out: pictures that it was judged on.
+        accuracy: share of right answers among them, in [0, 1].
+        loss: log loss on them.
+        difference: its accuracy less that of the probe on the same pictures; None of the probe itself.
+        standard_error: of the difference, over pictures and paired (`transfer.tries`).
+        taken: whether it is part of the answer.
+        seconds: that it took.
+        at: seconds since the run began when it was done.
+    """
+
+    what: str
+    backbone: str
+    size: int
+    n_held_out: int
+    accuracy: float
+    loss: float
+    difference: float | None
+    standard_error: float | None
+    taken: bool
+    seconds: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a run spent its time on.
+
+    Attributes:
+        limit: seconds that the run was given; None without a limit.
+        attempts: in the order of time; the first is the probe.
+        ended: why nothing more was tried, in plain words.
+    """
+
+    limit: float | None
+    attempts: tuple[Attempt, ...]
+    ended: str

@@ -1,0 +1,357 @@
+"""The best classifier that some time allows: a probe first, then trained networks that are averaged, while they gain.
+
+The probe answers after seconds, so that there is an answer whenever the time ends. Then networks are trained from it
+(LP-FT, Kumar et al. 2022, arXiv:2202.10054): the lower half of the layer groups stays as it is, and the new output
+layer begins where that of a probe ended. Each training leaves another fifth of the training pictures out, on which it
+is judged, so that at the end every training picture was answered once by a network that did not see it; the networks
+are averaged (bagging, Breiman 1996). What does not gain on the probe is not taken (`judged.choose`).
+
+The test part is not looked at. Under a limit of time a search depends on the machine's speed: it is exempt from the
+rule that equal inputs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from handful.backbones import BackboneSpec, LocatedWeights, find
+from handful.core.config import TrainConfig
+from handful.core.errors import DataError, TrainingError
+from handful.core.progress import Progress, Silent
+from handful.core.records import FloatArray, ImageTable, IntArray, Split
+from handful.core.search import Attempt, Search
+from handful.features import FrozenTrunk, Preprocessing, extract
+from handful.transfer.frozen import frozen_trunk
+from handful.transfer.judged import Judged, alike, choose, together
+from handful.transfer.layers import N_PARTS, Work, train_layers
+from handful.transfer.model import classify
+from handful.transfer.plan import DEFAULT_BACKBONE, with_options
+from handful.transfer.probe import Trained, train_probe
+from handful.transfer.tries import paired
+
+RATE = 3e-4
+"""Of AdamW, for new and old layers alike: five CIFAR-10 classes lost a point at half of it and three at thrice."""
+
+PASSES = 16_000
+FEWEST_EPOCHS, MOST_EPOCHS = 5, 40
+"""Pictures that a training is shown, within so many epochs: 8 for 2 000 pictures."""
+
+SMALLER, SMALLEST = 5 / 7, 4 / 7
+"""Side of the squares that networks are trained on, over that of their own: 160 of 224 takes half of the time, and 128,
+for pictures that have no more detail than that, a third."""
+
+RESERVE = 8.0
+"""Seconds for what comes after the search but the answers for the test part: heat maps, the model, the report."""
+
+WORTH = 0.5
+"""Share of the time that a training took before which has to be left for the next."""
+
+FEWEST_SECONDS = 5.0
+"""Less than this is not worth the start of a training."""
+
+TRIED_AT_LEAST = 2
+"""Trainings before it is said that training gains nothing: one is judged on a fifth of the pictures."""
+
+TIMED = 32
+"""Pictures on which the time of an answer is measured."""
+
+VIEWS_SHARE, MOST_VIEWS = 0.25, 8
+"""Part of the time that is left for showing changed views to the layers that stay, and the most such views."""
+
+Backbone = tuple[BackboneSpec, LocatedWeights]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """How long a run may take, and how long it has taken; seconds.
+
+    Attributes:
+        limit: None where there is none.
+        start: when the run began, by `clock`.
+        clock: goes forward only.
+    """
+
+    limit: float | None
+    start: float
+    clock: Callable[[], float] = perf_counter
+
+    @classmethod
+    def unlimited(cls) -> Time:
+        """Returns the time of a run that begins now and may take as long as it needs."""
+        return cls(None, perf_counter())
+
+    @property
+    def spent(self) -> float:
+        """Since the run began."""
+        return self.clock() - self.start
+
+    @property
+    def left(self) -> float:
+        """Until the limit; infinity where there is none."""
+        return math.inf if self.limit is None else self.limit - self.spent
+
+
+def train_best(
+    table: ImageTable,
+    split: Split,
+    config: TrainConfig,
+    *,
+    backbones: Sequence[Backbone],
+    time: Time,
+    threads: int,
+    progress: Progress,
+) -> Trained:
+    """Returns the best classifier that was found in the time, with the record of the search.
+
+    Args:
+        table: the data set.
+        split: its parts; the test part is not looked at, but its size counts: it takes time to answer.
+        config: the options; those that the user gave stand in place of the search's own.
+        backbones: networks that may be trained, from `candidates`; the first makes the probe.
+        time: how long the whole run may take.
+        threads: resolved.
+        progress: told about the work, and after every step what it gained.
+    """
+    work = _Searching(table, split, config, threads, progress, time)
+    probe = work.probe(backbones[0])
+    progress.say(_told(probe.record))
+    found: list[Judged] = []
+    ended = "every network was trained" if len(split.validation) else "every training picture was left out once"
+    for backbone, part in turns(backbones, split):
+        if reason := work.why_stop(probe, found):
+            ended = reason
+            break
+        try:
+            judged = work.fine_tuned(backbone, part, probe, found)
+        except (DataError, TrainingError) as error:
+            ended = str(error)
+            break
+        found.append(judged)
+        progress.say(_told(judged.record))
+    progress.say(f"The search is over: {ended}.")
+    answer = choose(probe, alike(found, table.labels), table.labels)
+    attempts = tuple(
+        replace(each.record, taken=any(each.record is one.record for one in answer)) for each in (probe, *found)
+    )
+    return together(answer, table, config, Search(time.limit, attempts, ended))
+
+
+def candidates(backbones: Sequence[Backbone]) -> tuple[Backbone, ...]:
+    """Returns the networks that are worth training: the default one, then those as good on ImageNet, the best first.
+
+    The default one is the quickest, so it comes first. Where it is not among them, all stay as they are.
+    """
+    default = [each for each in backbones if each[0].name == DEFAULT_BACKBONE]
+    if not default:
+        return tuple(backbones)
+    ((least, _),) = default
+    others = [each for each in backbones if each not in default and each[0].imagenet_top1 >= least.imagenet_top1]
+    return (*default, *sorted(others, key=lambda each: -each[0].imagenet_top1))
+
+
+def turns(backbones: Sequence[Backbone], split: Split) -> Iterator[tuple[Backbone, int]]:
+    """Yields which network is trained next, and which part of the training pictures is left out.
+
+    With the user's own validation part nothing has to be left out, and every network is trained once.
+    """
+    n_turns = len(backbones) if len(split.validation) else N_PARTS
+    for turn in range(n_turns):
+        yield backbones[turn % len(backbones)], turn
+
+
+def squares(spec: BackboneSpec, side: float) -> int:
+    """Returns the side of the squares that a network is trained on, a multiple of 32.
+
+    Args:
+        spec: the network.
+        side: of the pictures, in pixels: the median of the shorter ones.
+
+    Example:
+        >>> from handful.backbones import find
+        >>> squares(find("efficientnet-lite2"), 32.0), squares(find("efficientnet-lite2"), 300.0)
+        (128, 160)
+    """
+    share = SMALLER if side >= SMALLER * spec.input_size else SMALLEST
+    return max(32 * int(spec.input_size * share / 32), spec.min_size)
+
+
+def n_epochs(n_images: int) -> int:
+    """Returns how often a training sees every picture.
+
+    Example:
+        >>> n_epochs(2000), n_epochs(50)
+        (8, 40)
+    """
+    return min(max(math.ceil(PASSES / n_images), FEWEST_EPOCHS), MOST_EPOCHS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Searching:
+    """What all steps of a search share."""
+
+    table: ImageTable
+    split: Split
+    config: TrainConfig
+    threads: int
+    progress: Progress
+    time: Time
+
+    def probe(self, backbone: Backbone) -> Judged:
+        """Returns the output layer that is solved for on the network as it is."""
+        began = self.time.spent
+        config = with_options(self.config, {"strategy": "features", "head": "auto"})
+        trained = train_probe(
+            self.table, self.split, config, backbones=(backbone,), threads=self.threads, progress=self.progress
+        )
+        if not len(self.split.validation):
+            return self._judged("probe", trained, trained.held_out, trained.held_out_proba, began=began)
+        pictures = [self.table.pictures[index] for index in self.split.validation]
+        proba = classify(
+            trained.model, self.table, pictures, threads=self.threads, progress=self.progress, use_cache=True
+        )
+        return self._judged("probe", trained, self.split.validation, proba, began=began)
+
+    def why_stop(self, probe: Judged, found: Sequence[Judged]) -> str:
+        """Returns why nothing more is tried, or nothing."""
+        if len(found) >= TRIED_AT_LEAST:
+            labels = self.table.labels
+            rows = np.concatenate([each.rows for each in found])
+            proba = np.concatenate([each.proba for each in found])
+            right, base = (answers.argmax(axis=1) == labels[rows] for answers in (proba, probe.answers(rows)))
+            if paired(right, base)[0] <= 0.0:
+                return f"training layers gained nothing on {len(rows)} held-out pictures"
+        left = self.time.left - self.after([*found, probe])
+        needed = WORTH * found[-1].record.seconds if found else 0.0
+        if left < max(needed, FEWEST_SECONDS):
+            return "the rest of the time is too short for another training"
+        return ""
+
+    def after(self, found: Sequence[Judged]) -> float:
+        """Returns the seconds that are needed after the search: answers of all for the test part, and the report."""
+        return RESERVE + len(self.split.test) * sum(each.seconds_each for each in found)
+
+    def fine_tuned(self, backbone: Backbone, part: int, probe: Judged, found: Sequence[Judged]) -> Judged:
+        """Returns a network whose upper layers were trained without a part of the pictures.
+
+        Raises:
+            DataError: no picture can be spared to be left out.
+            TrainingError: the loss was no longer a number, or the time is too short.
+        """
+        began = self.time.spent
+        options: dict[str, Any] = {
+            "strategy": "freeze",
+            "head": "C",
+            "start": "probe",
+            "lr": RATE,
+            "weight_factor": "",
+            "bias_factor": "",
+            "schedule": "one-cycle",
+            "epochs": n_epochs(len(self.split.train)),
+            "size": squares(backbone[0], self.side()),
+            "interpolation": probe.trained.model.members[0].preprocessing.interpolation,
+            "views": "mirror",
+        }
+        config = with_options(self.config, options)
+        config = with_options(config, {"augmented_views": self.n_views(backbone, config, probe)})
+        trained = train_layers(
+            self.table,
+            self.split,
+            config,
+            backbone=backbone,
+            threads=self.threads,
+            progress=self.progress,
+            part=part,
+            left=None if self.time.limit is None else lambda: self.time.left - self.after([*found, probe]),
+        )
+        return self._judged("fine-tuning", trained, trained.held_out, trained.held_out_proba, began=began, probe=probe)
+
+    def side(self) -> float:
+        """Returns the median of the training pictures' shorter sides."""
+        pictures = [self.table.pictures[index] for index in self.split.train]
+        return float(np.median([min(picture.width, picture.height) for picture in pictures]))
+
+    def n_views(self, backbone: Backbone, config: TrainConfig, probe: Judged) -> int:
+        """Returns how many changed views of every picture the layers that stay are shown, as the time allows.
+
+        Raises:
+            TrainingError: not even one.
+        """
+        if self.time.limit is None:
+            return MOST_VIEWS
+        trunk = frozen_trunk(backbone, config, threads=self.threads, progress=self.progress)
+        plan = Work(self.table, self.split, config, *backbone, self.threads, self.progress).plan()
+        seconds = self._seconds_each(trunk, plan.preprocessing) * len(self.split.train)
+        n_views = int(VIEWS_SHARE * (self.time.left - self.after([probe])) / seconds)
+        if n_views < 1:
+            raise TrainingError(f"the rest of the time is too short to show {backbone[0].title} the pictures")
+        return min(n_views, MOST_VIEWS)
+
+    def _judged(
+        self,
+        what: str,
+        trained: Trained,
+        rows: IntArray,
+        proba: FloatArray,
+        *,
+        began: float,
+        probe: Judged | None = None,
+    ) -> Judged:
+        """Returns what was made with its figures on some pictures that it did not see."""
+        (member,) = trained.model.members
+        labels = self.table.labels[rows]
+        right = proba.argmax(axis=1) == labels
+        difference, standard_error = None, None
+        if probe is not None:
+            difference, standard_error = paired(right, probe.answers(rows).argmax(axis=1) == labels)
+        each = self._seconds_each(member.trunk, member.preprocessing) if self.time.limit is not None else 0.0
+        spent = self.time.spent
+        record = Attempt(
+            what=what,
+            backbone=member.trunk.spec.name,
+            size=member.preprocessing.size,
+            n_held_out=len(rows),
+            accuracy=float(right.mean()),
+            loss=float(-np.log(proba[np.arange(len(rows)), labels].clip(1e-300)).mean()),
+            difference=difference,
+            standard_error=standard_error,
+            taken=False,
+            seconds=spent - began,
+            at=spent,
+        )
+        return Judged(trained, rows, proba, record, each * len(member.views))
+
+    def _seconds_each(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> float:
+        """Returns the seconds that a network takes for a picture, once it is open."""
+        pictures = [self.table.pictures[index] for index in self.split.train[:TIMED]]
+        for _ in range(2):
+            start = perf_counter()
+            extract(
+                trunk,
+                self.table,
+                pictures,
+                preprocessing=preprocessing,
+                views=("plain",),
+                threads=self.threads,
+                progress=Silent(),
+                use_cache=False,
+            )
+            seconds = perf_counter() - start
+        return seconds / len(pictures)
+
+
+def _told(record: Attempt) -> str:
+    """Returns what came of an attempt, in a line."""
+    title = find(record.backbone).title
+    right = f"{100 * record.accuracy:.1f} % of {record.n_held_out:,} held-out pictures right"
+    if record.difference is None or record.standard_error is None:
+        return f"After {record.at:.0f} s: a probe of {title}: {right}."
+    return (
+        f"After {record.at:.0f} s: {title} fine-tuned: {right}, {100 * record.difference:+.1f} points (standard error "
+        f"{100 * record.standard_error:.1f}) on the probe."
+    )

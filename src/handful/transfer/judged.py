@@ -1,0 +1,133 @@
+"""What a search made, judged on pictures that it did not see, and which of it is averaged in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from handful.core.config import TrainConfig
+from handful.core.records import FloatArray, ImageTable, IntArray
+from handful.core.search import Attempt, Search
+from handful.heads import choose_temperature, softmax
+from handful.transfer.model import Model
+from handful.transfer.probe import Trained, joined
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was made, and its answers for training pictures that it did not see.
+
+    Attributes:
+        trained: what was made; of one network.
+        rows: int64 (M,), the pictures, as places in the table.
+        proba: float64 (M, C), rows sum to 1.
+        record: what is told of it.
+        seconds_each: that an answer takes.
+    """
+
+    trained: Trained
+    rows: IntArray
+    proba: FloatArray
+    record: Attempt
+    seconds_each: float
+
+    def answers(self, rows: IntArray) -> FloatArray:
+        """Returns its answers for some of its pictures."""
+        places = {int(row): place for place, row in enumerate(self.rows)}
+        return self.proba[[places[int(row)] for row in rows]]
+
+
+def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
+    """Returns trained networks with one temperature for all, chosen on all their held-out answers together.
+
+    One part may hold a handful of pictures, too few to choose by.
+
+    Args:
+        found: each judged on pictures of its own.
+        labels: int64, of the whole table.
+    """
+    if not found:
+        return []
+    scores = [np.log(each.proba.clip(1e-300)) * each.trained.heads[0].layer.temperature for each in found]
+    rows = np.concatenate([each.rows for each in found])
+    temperature, _ = choose_temperature(np.concatenate(scores), labels[rows])
+    return [
+        replace(
+            each,
+            proba=softmax(own, temperature=temperature),
+            trained=_tempered(each.trained, temperature),
+        )
+        for each, own in zip(found, scores, strict=True)
+    ]
+
+
+def choose(probe: Judged, found: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
+    """Returns what is averaged: the probe, the trained networks, or both, whichever has the lowest held-out log loss.
+
+    A network counts by all its trainings together, and is left out where the probe alone does better on the pictures
+    that they were judged on.
+
+    Args:
+        probe: judged on all pictures that any of the others was.
+        found: the trainings.
+        labels: int64, of the whole table.
+    """
+
+    def loss(answer: Sequence[tuple[Judged, ...]]) -> float:
+        logs = []
+        for members in answer:
+            own = [each for each in members if each is not probe] or [probe]
+            rows = own[0].rows
+            proba = np.mean([each.answers(rows) for each in members], axis=0)
+            logs.append(-np.log(proba[np.arange(len(rows)), labels[rows]].clip(1e-300)))
+        return float(np.concatenate(logs).mean())
+
+    names = dict.fromkeys(each.record.backbone for each in found)
+    kept: list[Judged] = []
+    for name in names:
+        own = [each for each in found if each.record.backbone == name]
+        if loss([(each,) for each in own]) < _probe_loss(probe, own, labels):
+            kept += own
+    if not kept:
+        return (probe,)
+    both = loss([(each, probe) for each in kept])
+    return (probe, *kept) if both < loss([(each,) for each in kept]) else tuple(kept)
+
+
+def _probe_loss(probe: Judged, others: Sequence[Judged], labels: IntArray) -> float:
+    """Returns the probe's log loss on the pictures that others were judged on."""
+    rows = np.concatenate([each.rows for each in others])
+    right = probe.answers(rows)[np.arange(len(rows)), labels[rows]]
+    return float(-np.log(right.clip(1e-300)).mean())
+
+
+def _tempered(trained: Trained, temperature: float) -> Trained:
+    """Returns what was made from one network with another temperature of its output layer."""
+    (member,), (head,) = trained.model.members, trained.heads
+    layer = replace(member.head, temperature=temperature)
+    model = replace(trained.model, members=(replace(member, head=layer),))
+    return replace(trained, model=model, heads=(replace(head, layer=layer),))
+
+
+def together(answer: Sequence[Judged], table: ImageTable, config: TrainConfig, search: Search) -> Trained:
+    """Returns the average of some networks, with answers for every picture that one of the trained ones did not see."""
+    own = [each for each in answer if each.trained.training] or list(answer)
+    rows = np.unique(np.concatenate([each.rows for each in own]))
+    held_out = np.zeros((len(rows), len(table.classes)))
+    for each in answer:
+        places = np.flatnonzero(np.isin(rows, each.rows))
+        held_out[places] += each.answers(rows[places])
+    held_out /= held_out.sum(axis=1, keepdims=True)
+    members = tuple(member for each in answer for member in each.trained.model.members)
+    return Trained(
+        model=Model(table.classes, members, table.full_scale, config.reading),
+        heads=tuple(head for each in answer for head in each.trained.heads),
+        held_out=rows,
+        held_out_proba=held_out,
+        options=joined({each.record.backbone: each.trained.options for each in own}),
+        weights=tuple(used for each in answer for used in each.trained.weights),
+        training=tuple(training for each in answer for training in each.trained.training),
+        search=search,
+    )
