@@ -1,4 +1,3 @@
-import itertools
 import math
 from contextlib import nullcontext
 from dataclasses import replace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -49,3 +50,18 @@ class Search:
     limit: float | None
     attempts: tuple[Attempt, ...]
     ended: str
+
+    @property
+    def trained(self) -> tuple[Attempt, ...]:
+        """The trainings."""
+        return tuple(each for each in self.attempts if each.difference is not None)
+
+    @property
+    def gain(self) -> tuple[float, float] | None:
+        """How much more of all held-out pictures the trainings have right than the probe, and the standard error."""
+        if not self.trained:
+            return None
+        n_images = sum(each.n_held_out for each in self.trained)
+        gain = sum(each.n_held_out * (each.difference or 0.0) for each in self.trained) / n_images
+        squares = sum((each.n_held_out * (each.standard_error or 0.0)) ** 2 for each in self.trained)
+        return gain, math.sqrt(squares) / n_images

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from handful.core.records import Evaluation, Run
+from handful.core.search import Search
 from handful.report.cards import looked_cards, plain_cards
 from handful.report.choice import choice
 from handful.report.folds import folds
@@ -30,6 +31,7 @@ from handful.report.numbers import (
 from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import N_CONFUSIONS, TEST_READ, backbone_name, seconds_by_stage
+from handful.report.summary import search_line
 from handful.report.suspects import suspicions
 from handful.report.text import counted, megabytes, percent, percent_range, printable, seconds
 from handful.transfer.looks import N_MISTAKES
@@ -148,6 +150,8 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "close_calls": given and min(answer.confidence for answer in given) < CLOSE_CALL,
         "reliability": reliability(run),
         "choice": choice(run),
+        "search_in_words": search_line(run.search) if run.search else "",
+        "search_reach": _reach(run.search) if run.search else 1.0,
         "learnings": learnings(run),
         "ranking": run.ranking,
         "leaked": leaked_pairs(run),
@@ -166,6 +170,12 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "folder": shlex.quote(printable(str(folder))),
         "folder_in_python": repr(str(folder)),
     }
+
+
+def _reach(search: Search) -> float:
+    """Returns the largest difference from the probe that a drawing needs room for, its standard error included."""
+    ends = (abs(each.difference or 0.0) + (each.standard_error or 0.0) for each in search.attempts)
+    return max(ends) or 1.0
 
 
 def _of_a_hundred(interval: tuple[float, float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handful.core.records import Run
+from handful.core.search import Search
 from handful.report.folds import cross_line
 from handful.report.learning import epochs_done
 from handful.report.next_steps import next_steps
@@ -34,6 +35,9 @@ def summary(run: Run) -> str:
     if run.decision:
         lines.append(f"Strategy {run.strategy.value}: {printable(run.strategy.reason)}.")
         most += 1
+    if run.search:
+        lines.append(search_line(run.search))
+        most += 1
     if run.table.skipped:
         lines.append(f"{counted(len(run.table.skipped), 'file')} skipped; skipped.csv says why.")
     if run.trust and run.trust.cross:
@@ -59,6 +63,18 @@ def headline(run: Run) -> str:
         f"{percent(figures.accuracy)} of {counted(figures.n_test, 'test picture')} right "
         f"(95 % interval {percent_range(figures.accuracy_interval)})"
     )
+
+
+def search_line(search: Search) -> str:
+    """Returns what the time was spent on, and what it brought, in a line."""
+    probe, gain = search.attempts[0], search.gain
+    line = f"A probe had {percent(probe.accuracy)} right when held out"
+    if gain is not None:
+        taken = sum(each.taken for each in search.trained)
+        fate = f"{taken} of them averaged" if taken else "none of them taken"
+        points = f"{100 * gain[0]:+.1f} points (standard error {100 * gain[1]:.1f})"
+        line += f"; {counted(len(search.trained), 'training')} then brought {points} on the same pictures, {fate}"
+    return f"{line}. It ended because {printable(search.ended)}."
 
 
 def _method(run: Run) -> str:

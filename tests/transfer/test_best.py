@@ -1,0 +1,202 @@
+"""The search for the best classifier in some time, on the toy network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import handful
+from handful.backbones import find
+from handful.core.config import TrainConfig
+from handful.core.errors import ConfigError
+from handful.core.progress import Silent
+from handful.core.search import Attempt
+from handful.images import read
+from handful.split import split
+from handful.transfer import Time, best, layers, locate_weights, located, probe, settled
+from handful.transfer.best import N_PARTS, _Searching, candidates, n_epochs, squares, train_best, turns
+from handful.transfer.judged import Judged
+
+QUICK = {"backbone": "toy", "batch": 8, "epochs": 3, "lr": 0.003, "interpolation": "bilinear", "size": 32}
+
+
+class Clock:
+    """Goes on by a fixed time whenever it is looked at."""
+
+    def __init__(self, step):
+        self.now, self.step = 0.0, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+class Told(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+@pytest.fixture
+def data(photos, toy):
+    config = TrainConfig.of(QUICK)
+    table = read(photos, config.reading, threads=1, progress=Silent())
+    return table, split(table, config.split, seed=0)
+
+
+def search(data, time=None, progress=None, **options):
+    config = TrainConfig.of({**QUICK, "strategy": "best", **options})
+    return train_best(
+        *data,
+        config,
+        backbones=locate_weights(config),
+        time=time or Time.unlimited(),
+        threads=1,
+        progress=progress or Silent(),
+    )
+
+
+def test_every_training_picture_is_left_out_once(data):
+    _, parts = data
+    told = Told()
+    found = search(data, progress=told)
+    solved, *trainings = found.search.attempts
+    assert (solved.what, solved.difference, solved.n_held_out) == ("probe", None, len(parts.train))
+    assert len(trainings) == N_PARTS
+    assert sum(each.n_held_out for each in trainings) == len(parts.train)
+    assert found.search.ended == "every training picture was left out once"
+    assert [line.split(":")[0] for line in told.lines if line.startswith("After")][1:]
+    taken = [each for each in found.search.attempts if each.taken]
+    assert len(found.model.members) == len(found.heads) == len(found.weights) == len(taken)
+    assert set(found.held_out) <= set(parts.train)
+    np.testing.assert_allclose(found.held_out_proba.sum(axis=1), 1.0)
+
+
+def test_training_that_is_shown_to_gain_nothing_is_given_up(data):
+    table, parts = data
+    record = Attempt("fine-tuning", "toy", 32, 1, 0.5, 1.0, 0.0, 0.0, False, 1.0, 1.0)
+    right = np.eye(3)[table.labels[parts.train]]
+    wrong = np.roll(right, 1, axis=1)
+    half = np.arange(len(right))[:, None] < len(right) // 2
+
+    def judged(rows, proba):
+        return Judged(None, parts.train[rows], proba[rows], record, 0.0)
+
+    def reason(of_probe, of_trainings):
+        halves = np.array_split(np.arange(len(right)), 2)
+        found = [judged(rows, of_trainings) for rows in halves]
+        work = _Searching(table, parts, TrainConfig.of(QUICK), 1, Silent(), Time.unlimited())
+        return work.why_stop(judged(np.arange(len(right)), of_probe), found), work.why_stop(found[0], found[:1])
+
+    nothing = f"training layers gained nothing on {len(right)} held-out pictures"
+    assert reason(right, wrong) == (nothing, "")
+    assert reason(right, right) == (nothing, "")
+    assert reason(wrong, right) == ("", "")
+    assert reason(np.where(half, right, wrong), np.where(half, wrong, right)) == ("", "")
+
+
+def test_equal_inputs_give_equal_answers_without_a_limit(data):
+    first, second = search(data), search(data)
+    np.testing.assert_array_equal(first.held_out_proba, second.held_out_proba)
+    strip = [[replace(each, seconds=0.0, at=0.0) for each in found.search.attempts] for found in (first, second)]
+    assert strip[0] == strip[1]
+
+
+def test_the_trainings_do_not_see_the_test_part(data, monkeypatch):
+    table, parts = data
+    tests = {table.pictures[index].path for index in parts.test}
+    seen = []
+    for module in (best, layers, probe):
+        real = module.extract
+
+        def watched(trunk, table, pictures, *, real=real, **options):
+            seen.extend(picture.path for picture in pictures)
+            return real(trunk, table, pictures, **options)
+
+        monkeypatch.setattr(module, "extract", watched)
+    search(data)
+    assert seen
+    assert not tests & set(seen)
+
+
+def test_a_time_that_is_up_leaves_the_probe(data):
+    found = search(data, time=Time(60.0, 0.0, Clock(30.0)))
+    assert [each.what for each in found.search.attempts] == ["probe"]
+    assert found.search.attempts[0].taken
+    assert found.search.ended == "the rest of the time is too short for another training"
+    assert found.training == ()
+    assert found.search.limit == 60.0
+
+
+def test_the_time_is_counted_from_the_start_of_the_run():
+    time = Time(100.0, 5.0, lambda: 45.0)
+    assert (time.spent, time.left) == (40.0, 60.0)
+    assert Time(None, 5.0, lambda: 45.0).left == np.inf
+
+
+def test_the_users_own_validation_part_judges_every_network_once(data):
+    table, parts = data
+    validation, train = parts.train[::4], np.delete(parts.train, np.s_[::4])
+    found = search((table, replace(parts, train=train, validation=validation)))
+    assert [each.n_held_out for each in found.search.attempts] == [len(validation)] * 2
+    assert found.search.ended == "every network was trained"
+    assert set(found.held_out) <= set(validation) or found.training == ()
+
+
+def test_a_run_tells_what_its_time_was_spent_on(photos, toy, tmp_path):
+    result = handful.train(photos, tmp_path / "run", **{**QUICK, "strategy": "best", "test": 1.0})
+    facts = json.loads((result.folder / "result.json").read_text())
+    assert facts["strategy"]["value"] == "best"
+    attempts = facts["search"]["attempts"]
+    assert [each["what"] for each in attempts] == ["probe", *["fine-tuning"] * (len(attempts) - 1)]
+    page = result.report.read_text()
+    assert "What the time was spent on" in page
+    assert handful.load(result.folder).predict(photos).proba.shape == (48, 3)
+    again = handful.load(result.folder).predict(photos)
+    np.testing.assert_allclose(again.proba, result.predict(photos).proba, atol=1e-6)
+
+
+def test_a_time_alone_asks_for_the_search():
+    assert settled(TrainConfig.of({"time": "2m"})).transfer.strategy == "best"
+    assert settled(TrainConfig.of({"time": "2m", "strategy": "full"})).transfer.strategy == "full"
+    assert settled(TrainConfig.of({"time": "2m", "head": "75-C"})).transfer.strategy == "features"
+    assert settled(TrainConfig()).transfer.strategy == "features"
+
+
+def test_options_that_contradict_the_search_are_refused(photos, toy, tmp_path):
+    with pytest.raises(ConfigError, match="time would do nothing: strategy features"):
+        handful.train(photos, tmp_path / "run", backbone="toy", time="1m", strategy="features")
+    with pytest.raises(ConfigError, match="head is 'ridge', which is solved for"):
+        handful.train(photos, tmp_path / "run", backbone="toy", strategy="best", head="ridge")
+    assert not (tmp_path / "run").exists()
+
+
+def test_networks_worse_than_the_default_on_imagenet_are_not_tried():
+    names = ("alexnet", "efficientnet-lite1", "efficientnet-lite0", "vgg16", "efficientnet-lite2")
+    found = candidates([(find(name), None) for name in names])
+    assert [spec.name for spec, _ in found] == ["efficientnet-lite0", "efficientnet-lite2", "efficientnet-lite1"]
+    assert [spec.name for spec, _ in candidates([(find("vgg16"), None)])] == ["vgg16"]
+
+
+def test_the_network_that_the_user_names_is_the_only_one(toy):
+    config = TrainConfig.of({"strategy": "best", "backbone": "toy"})
+    assert [spec.name for spec, _ in located(config)] == ["toy"]
+
+
+def test_networks_take_turns_and_parts_are_left_out_in_order(data):
+    _, parts = data
+    assert list(turns(["a", "b"], parts)) == [("a", 0), ("b", 1), ("a", 2), ("b", 3), ("a", 4)]
+    assert list(turns(["a", "b"], replace(parts, validation=parts.test))) == [("a", 0), ("b", 1)]
+
+
+def test_few_pictures_are_shown_more_often_and_large_ones_larger():
+    assert [n_epochs(n) for n in (20, 400, 1600, 2000, 100_000)] == [40, 40, 10, 8, 5]
+    lite0 = find("efficientnet-lite0")
+    assert [squares(lite0, side) for side in (32.0, 159.0, 160.0, 4000.0)] == [128, 128, 160, 160]

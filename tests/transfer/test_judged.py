@@ -1,0 +1,91 @@
+"""Which of what a search made is averaged, from figures made by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from handful.core.records import FittedHead, StackedHead
+from handful.core.search import Attempt, Search
+from handful.heads import choose_temperature, softmax
+from handful.transfer.judged import Judged, alike, choose
+from handful.transfer.model import Member, Model
+from handful.transfer.probe import Trained
+
+LABELS = np.array([0, 1, 0, 1, 0, 1])
+
+
+def proba(*of_label, rows):
+    """Probabilities of two classes that give each picture's own class these."""
+    own = np.array(of_label)
+    return np.where(np.arange(2) == LABELS[rows][:, None], own[:, None], 1.0 - own[:, None])
+
+
+def judged(backbone, rows, *of_label, temperature=1.0):
+    rows = np.array(rows)
+    layer = StackedHead(((np.eye(2), np.zeros(2)),), "rectifier", temperature)
+    given = proba(*of_label, rows=rows)
+    head = FittedHead("layers", layer, 0.0, given, 0.0)
+    member = Member(SimpleNamespace(), None, ("plain",), layer)
+    trained = Trained(Model(("a", "b"), (member,), 255, None), (head,), rows, given, {}, ())
+    record = Attempt("fine-tuning", backbone, 128, len(rows), 0.0, 0.0, 0.0, 0.0, False, 1.0, 1.0)
+    return Judged(trained, rows, given, record, 0.0)
+
+
+PROBE = judged("probe", range(6), 0.7, 0.7, 0.7, 0.7, 0.7, 0.7)
+
+
+def test_trained_networks_answer_alone_where_the_probe_only_blunts_them():
+    one, two = judged("x", [0, 1], 0.95, 0.95), judged("x", [2, 3], 0.9, 0.9)
+    assert choose(PROBE, [one, two], LABELS) == (one, two)
+
+
+def test_the_probe_answers_alone_where_training_did_worse():
+    worse = judged("x", [0, 1, 2], 0.9, 0.9, 0.1)  # right on two of three, and sure of the third
+    assert choose(PROBE, [worse], LABELS) == (PROBE,)
+    assert choose(PROBE, [], LABELS) == (PROBE,)
+
+
+def test_both_answer_where_their_average_has_the_lowest_loss():
+    uneven = judged("x", [0, 1, 2], 0.99, 0.99, 0.45)
+    loss = -np.log([0.99, 0.99, 0.45]).mean()
+    assert -np.log(0.7) > loss > -np.log([0.845, 0.845, 0.575]).mean() - 0.2
+    both = -np.log([(0.99 + 0.7) / 2, (0.99 + 0.7) / 2, (0.45 + 0.7) / 2]).mean()
+    expected = (PROBE, uneven) if both < loss else (uneven,)
+    assert choose(PROBE, [uneven], LABELS) == expected
+    torn = judged("x", [0, 1, 2], 0.99, 0.99, 0.4)
+    strong = judged("probe", range(6), *[0.72] * 6)
+    alone = -np.log([0.99, 0.99, 0.4]).mean()
+    assert alone < -np.log(0.72)
+    assert (len(choose(strong, [torn], LABELS)) == 2) == (-np.log([0.855, 0.855, 0.56]).mean() < alone)
+
+
+def test_a_network_that_does_worse_is_left_out_and_another_stays():
+    good, bad = judged("good", [0, 1], 0.95, 0.95), judged("bad", [2, 3], 0.6, 0.5)
+    assert choose(PROBE, [good, bad], LABELS) == (good,)
+
+
+def test_trained_networks_get_one_temperature_from_all_their_answers():
+    first, second = judged("x", [0, 1, 2], 0.99, 0.2, 0.9, temperature=2.0), judged("y", [3, 4], 0.9, 0.6)
+    scores = [np.log(first.proba) * 2.0, np.log(second.proba)]
+    temperature, _ = choose_temperature(np.concatenate(scores), LABELS[:5])
+    found = alike([first, second], LABELS)
+    for each, own in zip(found, scores, strict=True):
+        np.testing.assert_allclose(each.proba, softmax(own, temperature=temperature))
+        assert each.trained.heads[0].layer.temperature == temperature
+        assert each.trained.model.members[0].head.temperature == temperature
+    assert alike([], LABELS) == []
+
+
+def test_the_gain_of_a_search_is_that_of_all_held_out_pictures():
+    def attempt(n, difference, standard_error):
+        return Attempt("fine-tuning", "x", 128, n, 0.9, 0.3, difference, standard_error, True, 1.0, 1.0)
+
+    probe = Attempt("probe", "x", 224, 300, 0.8, 0.5, None, None, False, 1.0, 1.0)
+    search = Search(60.0, (probe, attempt(100, 0.05, 0.02), attempt(200, 0.02, 0.01)), "")
+    gain, standard_error = search.gain
+    assert gain == pytest.approx((100 * 0.05 + 200 * 0.02) / 300)
+    assert standard_error == pytest.approx(np.hypot(100 * 0.02, 200 * 0.01) / 300)
+    assert Search(None, (probe,), "").gain is None
