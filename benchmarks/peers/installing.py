@@ -12,7 +12,17 @@ REQUIREMENTS = Path(__file__).parent / "environments"
 ROOT = Path(__file__).parents[2]
 
 LIST = "import importlib.metadata as m, json; print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))"
-TOLD = ("handful", "torch", "torchvision", "fastai", "vyntri", "scikit-learn", "autogluon.multimodal", "numpy", "pillow")
+TOLD = (
+    "handful",
+    "torch",
+    "torchvision",
+    "fastai",
+    "vyntri",
+    "scikit-learn",
+    "autogluon.multimodal",
+    "numpy",
+    "pillow",
+)
 """Packages whose version is written down, where an environment has them."""
 
 

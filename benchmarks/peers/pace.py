@@ -1,7 +1,7 @@
 """How a peer without a time limit of its own keeps one: it measures its first seconds, and plans the rest by them.
 
-What a person would do with a stopwatch: take smaller pictures where the network's own size does not fit into the budget,
-and as many epochs as fit. Runs in the peers' environments; imports PyTorch when something is measured.
+What a person would do with a stopwatch: take smaller pictures where the network's own size does not fit into the
+budget, and as many epochs as fit. Runs in the peers' environments; imports PyTorch when something is measured.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def measure(
 
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     started = time.perf_counter()
-    batches, loaded = iter(pictures), []
+    batches = iter(pictures)
+    loaded: list[tuple[Tensor, Tensor]] = []
     while sum(len(labels) for _, labels in loaded) < N_TIMED + at_once:
         loaded.append(next(batches))
     load = (time.perf_counter() - started) / sum(len(labels) for _, labels in loaded)
@@ -150,7 +151,7 @@ def measure(
         began = time.perf_counter()
         for number in range(1, len(pixels)):
             step(number)
-        return (time.perf_counter() - began) / sum(len(each) for each in labels[1:])
+        return (time.perf_counter() - began) / N_TIMED
 
     fix(True)
     head = seconds(train_step)

@@ -117,7 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.results.parent.mkdir(parents=True, exist_ok=True)
         with given.results.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
-        print(json.dumps({name: line[name] for name in ("task", "peer", "budget", "seed", "seconds", "accuracy")}), flush=True)
+        print(
+            json.dumps({name: line[name] for name in ("task", "peer", "budget", "seed", "seconds", "accuracy")}),
+            flush=True,
+        )
     return 1 if n_failed else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -49,7 +50,14 @@ class Outcome:
 
 
 def run_peer(
-    peer: Peer, python: Path, pictures: Prepared, *, budget: float, seed: int, threads: int, script: list[str] | None = None
+    peer: Peer,
+    python: Path,
+    pictures: Prepared,
+    *,
+    budget: float,
+    seed: int,
+    threads: int,
+    script: list[str] | None = None,
 ) -> Outcome:
     """Returns what a peer made of its budget.
 
@@ -113,16 +121,14 @@ def _wait(process: subprocess.Popen[bytes], job: Job) -> None:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends a process with all that it started."""
     if os.name == "posix":
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     process.kill()
     process.wait()
 
 
 def _surroundings(place: Path, threads: int) -> Mapping[str, str]:
-    """Returns the environment variables of a run: the threads of every library, and a cache that holds weights alone."""
+    """Returns the environment variables of a run: the threads of every library, and a cache of weights alone."""
     cache = place / "cache"
     cache.mkdir()
     weights = cache_folder("weights")

@@ -28,4 +28,5 @@ def accuracy_of(predictions: Path, truth: Mapping[str, str]) -> float:
             f"{predictions} has {len(rows)} rows; expected one for each of {len(truth)} test pictures. "
             f"{len(missing)} are missing, {len(unknown)} unknown, {len(rows) - len(answers)} named again."
         )
-    return sum(answers[name] == label for name, label in truth.items()) / len(truth)
+    n_right = sum(answers[name] == label for name, label in truth.items())
+    return float(n_right / len(truth))

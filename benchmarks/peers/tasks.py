@@ -1,10 +1,10 @@
 """The pictures: drawn by the seed, written to folders once, so that every peer sees the same files.
 
-    FOLDER/cifar-0/pictures/train/<class>/0000.jpg ...    what is trained on
-                   pictures/test/0000.jpg ...             what has to be named; no classes, in an order that tells none
-                   pictures/table.csv                     path, label, part: the same pictures for handful's own test
-                   truth.csv                              name, label of the test pictures, for the scorer
-                   split.json                             numbers of pictures, and a hash of who trains and who tests
+FOLDER/cifar-0/pictures/train/<class>/0000.jpg ...    what is trained on
+               pictures/test/0000.jpg ...             what has to be named; no classes, in an order that tells none
+               pictures/table.csv                     path, label, part: the same pictures for handful's own test
+               truth.csv                              name, label of the test pictures, for the scorer
+               split.json                             numbers of pictures, and a hash of who trains and who tests
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def draw_cifar(seed: int, data: Path | None) -> Parts:
         if len(learning) < PER_CLASS or not tested:
             raise DataError(
                 f"{data} has {len(learning)} pictures in train/{label}/ and {len(tested)} in test/{label}/; the task "
-                f"needs {PER_CLASS} and at least one. Name an archive of CIFAR-10 with train/<class>/ and test/<class>/."
+                f"needs {PER_CLASS} and at least one. Name a zip of CIFAR-10 with train/<class>/ and test/<class>/."
             )
         train += [_member(archive, name, label) for name in rng.sample(learning, PER_CLASS)]
         test += [_member(archive, name, label) for name in tested]

@@ -1,7 +1,7 @@
 """AutoGluon's MultiModalPredictor on pictures, with its own time limit for training; everything else is its default.
 
-Its networks are timm's, from a hub. handful's EfficientNet-Lite0 is timm's `tf_efficientnet_lite0` under other names, whose
-tensors stand in the same order, so that it can be given as a folder, as AutoGluon keeps networks itself.
+Its networks are timm's, from a hub. handful's EfficientNet-Lite0 is timm's `tf_efficientnet_lite0` under other names,
+whose tensors stand in the same order, so that it can be given as a folder, as AutoGluon keeps networks itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from handful.core.errors import ConfigError
 
 ARCHITECTURES = {"efficientnet-lite0": "tf_efficientnet_lite0"}
 SLACK = 2.0
-"""Multiple of the time that the network alone takes for the test pictures, which is kept for them: they are read too."""
+"""Multiple of the time that the network alone takes for the test pictures, to be kept: they are read too."""
 
 N_TIMED = 32
 
@@ -50,13 +50,14 @@ def checkpoint(job: Job, folder: Path) -> tuple[Path, float]:
 
 
 def renamed(body: nn.Module, model: nn.Module) -> dict[str, Any]:
-    """Returns the state of timm's model with the body's tensors, which stand in the same order below its classifier."""
-    state, ours = model.state_dict(), list(body.state_dict().values())
-    names = [name for name in state if not name.startswith("classifier")]
-    for name, tensor in zip(names, ours, strict=True):
-        if state[name].shape != tensor.shape:
-            raise ConfigError(f"{name} has shape {tuple(state[name].shape)} in timm's network, {tuple(tensor.shape)} here.")
-        state[name] = tensor
+    """Returns the body's tensors by the names of timm's model, where they stand in the same order below its classifier."""
+    theirs = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("classifier")}
+    state = dict(zip(theirs, body.state_dict().values(), strict=True))
+    for name, tensor in state.items():
+        if theirs[name].shape != tensor.shape:
+            raise ConfigError(
+                f"{name} has shape {tuple(theirs[name].shape)} in timm's network, {tuple(tensor.shape)} here."
+            )
     return state
 
 

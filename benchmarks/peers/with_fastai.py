@@ -1,6 +1,7 @@
 """fastai's usual script, `vision_learner` and `fine_tune`, its own defaults: one epoch of the head, then of all layers.
 
-All training pictures train: nothing is chosen on a validation part, so none is held out (fastai wants one picture there).
+All training pictures train: nothing is chosen on a validation part, so none is held out (fastai wants one picture in
+it, which is trained on too).
 """
 
 from __future__ import annotations
@@ -78,15 +79,19 @@ def main() -> None:
     chosen = plan(pace, job.clock.left(), n_train=job.n_train, n_test=len(tests), layers="all", head_epochs=1)
     learn.dls = loaders(job, chosen.size, means, deviations)
 
-    def stop_in_time(_: Any) -> None:
-        if is_due(job.clock, chosen):
+    n_updates = 0
+
+    def stop_in_time(callback: Any) -> None:
+        nonlocal n_updates
+        n_updates += callback.training
+        if callback.training and is_due(job.clock, chosen):
             raise CancelFitException
 
     with learn.no_bar(), learn.no_logging():
         learn.fine_tune(chosen.epochs, cbs=Callback(after_batch=stop_in_time))
         scores, _ = learn.get_preds(dl=learn.dls.test_dl(tests))
     answers = [learn.dls.vocab[row] for row in scores.argmax(dim=1).tolist()]
-    choices = {"size": chosen.size, "epochs": chosen.epochs, "cut": bool(is_due(job.clock, chosen))}
+    choices = {"size": chosen.size, "epochs": chosen.epochs, "updates": n_updates}
     write_answers(job, [path.name for path in tests], answers, choices)
 
 

@@ -1,7 +1,7 @@
 """scikit-learn on features that handful extracts: standardised, then logistic regression with its own cross-validation.
 
-The search for the penalty is the usual one (10 values, 5 folds); where the first fit shows that it does not fit into the
-budget, that first fit, at the default penalty, answers.
+The search for the penalty is the usual one (10 values, 5 folds); where the first fit shows that it would take longer
+than is left, that first fit, at the default penalty, answers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A plain loop in PyTorch after its official tutorial on transfer learning, for the head alone or for all layers.
 
-The tutorial's recipe: SGD at 0.001 with momentum 0.9, a tenth of the rate every 7 epochs, mini-batches of 4, random crops
-and mirror images, at most 25 epochs. Its validation part, which chose the epoch, is left out: all pictures train, and the
-last weights answer.
+The tutorial's recipe: SGD at 0.001 with momentum 0.9, a tenth of the rate every 7 epochs, mini-batches of 4, random
+crops and mirror images, at most 25 epochs. Its validation part, which chose the epoch, is left out: all pictures train,
+and the last weights answer.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ def main() -> None:
     pace = measure(model.train(), first, size=SIZES[-1], loss=loss, fix=fix, at_once=BATCH)
     fix(job.layers == "head")
     tests = job.test_pictures
-    chosen = plan(
-        pace, job.clock.left(), n_train=job.n_train, n_test=len(tests), layers=job.layers, most_epochs=EPOCHS
-    )
+    chosen = plan(pace, job.clock.left(), n_train=job.n_train, n_test=len(tests), layers=job.layers, most_epochs=EPOCHS)
     n_updates = train(job, model, loader(job, chosen.size, means, deviations), loss, chosen)
     square = transforms.Compose(
         [
