@@ -450,6 +450,14 @@ def test_warnings_of_pillow_are_kept_from_the_user_and_no_others():
         assert [one.category for one in caught] == [Image.DecompressionBombWarning]
 
 
+def test_scikit_learn_can_hand_its_warning_filters_to_workers_after_a_picture_was_read():
+    from sklearn.utils.parallel import Parallel, delayed
+
+    with warnings.catch_warnings():
+        read(encoded(Image.new("RGB", (8, 8))))
+        assert Parallel(n_jobs=1)(delayed(abs)(number) for number in (-1, 2)) == [1, 2]
+
+
 def test_warnings_are_kept_away_in_every_thread_that_reads():
     noisy = png_header(9500, 9500) + b"\0\0\0\4IDAT"
 

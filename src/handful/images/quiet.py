@@ -29,7 +29,12 @@ def quiet_pillow() -> Iterator[None]:
 
 
 class _WhileReading:
-    """Stands where a filter has a compiled expression for the module's name; warnings only ask for its `match`."""
+    """Stands where a filter has a compiled expression for the module's name; warnings only ask for its `match`.
+
+    scikit-learn hands filters on to its workers by their `pattern`; there it matches nothing.
+    """
+
+    pattern = "(?!)"
 
     def match(self, module: str) -> bool:
         return _READING.get() and module.partition(".")[0] == "PIL"
