@@ -50,7 +50,7 @@ def checkpoint(job: Job, folder: Path) -> tuple[Path, float]:
 
 
 def renamed(body: nn.Module, model: nn.Module) -> dict[str, Any]:
-    """Returns the body's tensors by the names of timm's model, where they stand in the same order below its classifier."""
+    """Returns the body's tensors by the names of timm's model, in which they stand in the same order."""
     theirs = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("classifier")}
     state = dict(zip(theirs, body.state_dict().values(), strict=True))
     for name, tensor in state.items():
