@@ -226,12 +226,14 @@ def test_a_study_without_a_finished_setting_has_no_winner(study, tmp_path):
         (("head=C,5",), {}, "its last layer has 5 neurons, but there are 3 classes"),
         (("weight_factor=head=1,conv9=2",), {}, "names the layer 'conv9'"),
         (("strategy=features,auto",), {}, "strategy is 'auto'"),
+        (("strategy=features,best",), {}, "strategy is 'best'"),
         (("freeze=1,2",), {}, "vary freeze: it would do nothing in any setting"),
         (("lr=1e-3,1e-2",), {"base": {"head": "ridge"}}, "vary lr: it would do nothing in any setting"),
         (("images=6,34",), {}, "images is 34"),
         (("epochs=2,3",), {"base": {"epochs": 4}}, "epochs is both given and varied"),
         (("lr=1e-3,1e-2",), {"base": {"patience": 3}}, "patience: a study trains every setting for its epochs"),
         (("lr=1e-3,1e-2",), {"base": {"strategy": "auto"}}, "strategy is 'auto'"),
+        (("lr=1e-3,1e-2",), {"base": {"strategy": "best"}}, "strategy is 'best'"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_made(study, tmp_path, vary, asked, message):

@@ -175,8 +175,11 @@ def test_a_time_alone_asks_for_the_search():
 def test_options_that_contradict_the_search_are_refused(photos, toy, tmp_path):
     with pytest.raises(ConfigError, match="time would do nothing: strategy features"):
         handful.train(photos, tmp_path / "run", backbone="toy", time="1m", strategy="features")
-    with pytest.raises(ConfigError, match="head is 'ridge', which is solved for"):
-        handful.train(photos, tmp_path / "run", backbone="toy", strategy="best", head="ridge")
+    for head in ("ridge", "75-C"):
+        with pytest.raises(ConfigError, match=f"head is '{head}', and strategy 'best' chooses output layers itself"):
+            handful.train(photos, tmp_path / "run", backbone="toy", strategy="best", head=head)
+    with pytest.raises(ConfigError, match="folds is 5, strategy is 'best'"):
+        handful.train(photos, tmp_path / "run", backbone="toy", strategy="best", folds=5)
     assert not (tmp_path / "run").exists()
 
 

@@ -22,6 +22,9 @@ KEPT = ("best", "last")
 AUGMENTATIONS = ("none", "ksh", "randaugment", "trivialaugment")
 POOLINGS = ("max", "l2")
 
+LEFT_OPEN = frozenset({"auto", "best"})
+"""Strategies that find out which way to take, or take several."""
+
 NOT_STUDIED = frozenset(
     {"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss", "folds", "repeats"}
 )

@@ -168,7 +168,7 @@ class TransferConfig:
     strategy: str = option(
         "features",
         "Way of transfer: features (all layers fixed), freeze (the lowest ones), full (none), scratch (random start), "
-        "or auto: measured, as `handful advise` does.",
+        "auto (measured, as `handful advise` does), or best (a search, as --time asks for).",
         choices=words.STRATEGIES,
     )
     freeze: str = option(
@@ -242,7 +242,8 @@ class FinetuneConfig:
     )
     time: str | None = option(
         None,
-        "Stop training after this time: 90s, 5m, 1h.",
+        "Time to spend: 90s, 5m, 1h. Alone, the whole run's, spent on what gains most; with a strategy that trains "
+        "layers, that of the training.",
         check=lambda text: _read_only(read_duration(text, option="time")),
     )
     sparsity: float = option(

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from time import monotonic
 
+from handful.core.choices import LEFT_OPEN
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError, TrainingError
 from handful.core.machine import limit_threads, versions
@@ -41,8 +42,9 @@ def check_trials(trials: Sequence[Trial], table: ImageTable) -> None:
     faults: dict[str, None] = {}
     for trial in trials:
         config = trial_config(trial)
-        if config.transfer.strategy == "auto":
-            faults["strategy is 'auto'; a study compares given ways: features, freeze, full, scratch."] = None
+        strategy = config.transfer.strategy
+        if strategy in LEFT_OPEN:
+            faults[f"strategy is {strategy!r}; a study compares given ways: features, freeze, full, scratch."] = None
             continue
         backbones = locate_weights(config)
         if not trains_layers(config):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-from handful.core.choices import NOT_STUDIED
+from handful.core.choices import LEFT_OPEN, NOT_STUDIED
 from handful.core.config import TrainConfig, option_fields
 from handful.core.errors import ConfigError
 from handful.core.files import dump_json, sha256_bytes
@@ -34,9 +34,10 @@ def base_options(config: TrainConfig, axes: Sequence[Axis]) -> dict[str, Value]:
             f"{', '.join(idle)}: a study trains every setting for its epochs and judges it at the end, so that "
             "settings can be compared. Leave this out, or vary epochs."
         )
-    if config.transfer.strategy == "auto":
+    if config.transfer.strategy in LEFT_OPEN:
         raise ConfigError(
-            "strategy is 'auto'; a study compares given ways. Name one, or --vary strategy=features,full."
+            f"strategy is {config.transfer.strategy!r}; a study compares given ways. Name one, or --vary "
+            "strategy=features,full."
         )
     both = sorted(config.given & {axis.option for axis in axes})
     if both:

@@ -125,6 +125,10 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
             f"{config.heads.head!r}: only an output layer that is solved for weighs classes. Take --strategy features "
             "with a head such as auto, or leave out --class-weights."
         )
+    if strategy == "best" and config.heads.head != "auto":
+        raise ConfigError(
+            f"head is {config.heads.head!r}, and strategy 'best' chooses output layers itself. Leave one of the two out."
+        )
     if strategy != "features" and config.heads.head in HEADS and config.heads.head != "auto":
         raise ConfigError(
             f"head is {config.heads.head!r}, which is solved for on fixed features; strategy {strategy!r} trains "
