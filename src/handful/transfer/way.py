@@ -127,7 +127,7 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
         )
     if strategy == "best" and config.heads.head != "auto":
         raise ConfigError(
-            f"head is {config.heads.head!r}, and strategy 'best' chooses output layers itself. Leave one of the two out."
+            f"head is {config.heads.head!r}, and strategy 'best' chooses output layers itself. Leave one out."
         )
     if strategy != "features" and config.heads.head in HEADS and config.heads.head != "auto":
         raise ConfigError(
