@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handful.backbones import borrowed
 from handful.backbones.spec import BackboneSpec, PackageOrigin, Paper, Tap, UrlOrigin, WeightsFile
 from handful.core.errors import ConfigError
 
@@ -14,11 +16,19 @@ if TYPE_CHECKING:
     from handful.backbones.grouped import Body
 
 
-def find(name: str) -> BackboneSpec:
+def find(name: str, *, folder: Path | None = None) -> BackboneSpec:
     """Returns the network of a name or alias, in any case; "alexnet:fc7" takes its features at another tap.
+
+    "timm:NAME", "torchvision:NAME" and "hf:OWNER/NAME", and a few plain names, are networks of other libraries.
+
+    Args:
+        name: as above.
+        folder: where the user's weights are; networks of the hub may be described there (see `borrowed.find`).
 
     Raises:
         ConfigError: there is none, or it has no such tap; the message names the nearest.
+        MissingExtraError: it is of another library, which is not installed.
+        WeightsError: it is on the hub, and nothing is known about it here yet.
 
     Example:
         >>> find("lite0").title
@@ -30,13 +40,22 @@ def find(name: str) -> BackboneSpec:
     wanted, _, tap = name.strip().lower().partition(":")
     if wanted in by_name:
         return _tapped(by_name[wanted], tap) if tap else by_name[wanted]
-    near = difflib.get_close_matches(wanted, by_name, n=1, cutoff=0.5)
+    elsewhere = borrowed.parse(name)
+    if elsewhere is not None:
+        whole, tap = elsewhere
+        spec = borrowed.find(whole, folder=folder)
+        return _tapped(spec, tap) if tap else spec
+    plain = [alias.name for alias in borrowed.ALIASES]
+    near = difflib.get_close_matches(wanted, [*by_name, *plain], n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}? " if near else ""
-    raise ConfigError(f"there is no network {name!r}. {hint}The networks are: {', '.join(names())}.")
+    raise ConfigError(
+        f"there is no network {name!r}. {hint}The networks are: {', '.join(names())}; of other libraries: "
+        f"{', '.join(plain)}, or timm:NAME, torchvision:NAME, hf:OWNER/NAME."
+    )
 
 
 def names() -> tuple[str, ...]:
-    """Returns the name of every network."""
+    """Returns the name of every network that handful makes itself."""
     return tuple(spec.name for spec in SPECS)
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from handful.backbones import catalog
+from handful.backbones import borrowed, catalog, hub
 from handful.backbones.download import OFFICIAL, Policy, download
+from handful.backbones.licences import UNKNOWN, licence_words, spdx
 from handful.backbones.package_index import fetch_from_index, index_settings
-from handful.backbones.spec import BackboneSpec, PackageOrigin, UrlOrigin, WeightsFile
-from handful.backbones.store import LocatedWeights, cache_path, how_to_get, locate
-from handful.core.errors import WeightsError
-from handful.core.files import sha256_file, write_bytes, write_json
+from handful.backbones.spec import BackboneSpec, HubOrigin, PackageOrigin, UrlOrigin, WeightsFile
+from handful.backbones.store import FORMATS, LocatedWeights, cache_path, how_to_get, locate
+from handful.core.errors import MissingExtraError, WeightsError
+from handful.core.files import cache_folder, sha256_file, write_bytes, write_json
 from handful.core.progress import Progress, Silent
 
 MANIFEST = "weights.json"
+
+Taken = TypeVar("Taken")
 
 
 def get(
@@ -24,6 +30,7 @@ def get(
     offline: bool = False,
     progress: Progress | None = None,
     policy: Policy = OFFICIAL,
+    endpoint: str | None = None,
 ) -> LocatedWeights:
     """Returns a network's weights, fetched into the cache unless they are at hand.
 
@@ -36,11 +43,18 @@ def get(
         offline: never open a network connection.
         progress: told about the download.
         policy: hosts that publishers' addresses may be on; tests pass their own.
+        endpoint: the Hugging Face hub's address; the client's own when None.
 
     Raises:
         ConfigError: there is no such network.
+        MissingExtraError: the network is of another library, which is not installed.
         WeightsError: the file cannot be fetched, or is not the published one; the message says why for each origin.
     """
+    elsewhere = borrowed.parse(name)
+    if elsewhere is not None:
+        return _get_borrowed(
+            elsewhere[0], offline=offline, progress=progress or Silent(), policy=policy, endpoint=endpoint
+        )
     spec = catalog.find(name)
     try:
         return locate(spec, full=full, offline=offline)
@@ -72,10 +86,11 @@ def export(folder: Path, *, names: Sequence[str] | None = None) -> tuple[Path, .
         WeightsError: one of `names` is not at hand.
     """
     entries, paths = [], []
-    for spec in [catalog.find(name) for name in names] if names is not None else catalog.SPECS:
+    known = (*catalog.SPECS, *borrowed.recorded_specs())
+    for spec in [catalog.find(name) for name in names] if names is not None else known:
         try:
             located = locate(spec)
-        except WeightsError:
+        except (MissingExtraError, WeightsError):
             if names is not None:
                 raise
             continue
@@ -84,6 +99,9 @@ def export(folder: Path, *, names: Sequence[str] | None = None) -> tuple[Path, .
         if sha256_file(path) != located.sha256:
             raise WeightsError(f"{path} was written with other bytes than {located.path} has. Check the disk.")
         paths.append(path)
+        if spec.library:
+            paths.append(folder / borrowed.record_path(spec.name).name)
+            write_json(paths[-1], borrowed.record(spec))
         entries.append(
             {
                 "backbone": spec.name,
@@ -98,6 +116,84 @@ def export(folder: Path, *, names: Sequence[str] | None = None) -> tuple[Path, .
         raise WeightsError(f"no weights are at hand to export. For example: {how_to_get(catalog.SPECS[0])}.")
     write_json(folder / MANIFEST, {"format": 1, "files": entries})
     return (*paths, folder / MANIFEST)
+
+
+def _get_borrowed(
+    name: str, *, offline: bool, progress: Progress, policy: Policy, endpoint: str | None
+) -> LocatedWeights:
+    """Returns the weights of a network of another library, fetched from where the library says that they are.
+
+    What the hub or the publisher said at that time, the SHA-256 above all, is written down and holds from then on.
+    """
+    borrowed.require(name)
+    try:
+        return locate(catalog.find(name), offline=offline)
+    except WeightsError:
+        if offline:
+            raise
+    if borrowed.library_of(name) == "torchvision":
+        spec, file = _from_address(name, progress=progress, policy=policy)
+    else:
+        spec, file = _from_hub(name, progress=progress, endpoint=endpoint)
+    borrowed.keep_record(replace(spec, weights=(file,)))
+    return locate(catalog.find(name))
+
+
+def _from_address(name: str, *, progress: Progress, policy: Policy) -> tuple[BackboneSpec, WeightsFile]:
+    """Returns a network of torchvision and its file, whose name ends in the beginning of its SHA-256."""
+    spec = catalog.find(name)
+    source = borrowed.source_of(name)
+    published = Path(source.url).name
+    beginning = published.rpartition("-")[2].partition(".")[0]
+    progress.say(f"Getting {published} from {source.url}; licence: {licence_words(spec.licence)}")
+    beside = cache_folder("weights")
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".get-", dir=beside) as folder:
+        path = Path(folder) / published
+        download(source.url, path, sha256=beginning, max_bytes=source.n_bytes, policy=policy, progress=progress)
+        return spec, _kept(path, spec, UrlOrigin(source.url))
+
+
+def _from_hub(name: str, *, progress: Progress, endpoint: str | None) -> tuple[BackboneSpec, WeightsFile]:
+    """Returns a network of timm or of the hub, and its file there at its newest commit."""
+    is_described = borrowed.library_of(name) == "timm"
+    source = borrowed.source_of(name) if is_described else borrowed.hub_source(name)
+    if not source.repo:
+        raise WeightsError(f"{name} has no file on the Hugging Face hub. Give one of your own with --weights.")
+    repository = hub.ask(source.repo, endpoint=endpoint)
+    beside = cache_folder("weights")
+
+    def taken(file: str, *, read: Callable[[Path], Taken]) -> Taken:
+        with hub.fetched(repository, file, beside=beside, progress=progress, endpoint=endpoint) as path:
+            return read(path)
+
+    if is_described:
+        spec = catalog.find(name)
+    else:
+        wanted = [file for file in (borrowed.CONFIG, borrowed.PREPROCESSOR) if file in repository.files]
+        stated = borrowed.read_stated({file: taken(file, read=Path.read_bytes) for file in wanted})
+        spec = borrowed.describe(name, stated)
+    if repository.licence != UNKNOWN:
+        spec = replace(spec, licence=spdx(repository.licence))
+    progress.say(f"Licence of {name}: {licence_words(spec.licence)}")
+    origin = HubOrigin(repository.name, repository.commit)
+    return spec, taken(hub.first_of(repository, source.files), read=lambda path: _kept(path, spec, origin))
+
+
+def _kept(path: Path, spec: BackboneSpec, origin: UrlOrigin | HubOrigin) -> WeightsFile:
+    """Moves a file that was just fetched into the cache, and returns what it is."""
+    file = WeightsFile(
+        name=f"{spec.file_stem}{path.suffix}",
+        sha256=sha256_file(path),
+        n_bytes=path.stat().st_size,
+        origin=origin,
+        groups=spec.groups,
+        format=FORMATS[path.suffix],
+    )
+    place = cache_path(file)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(place)
+    return file
 
 
 def _by_convenience(spec: BackboneSpec, *, full: bool) -> list[WeightsFile]:

@@ -54,14 +54,14 @@ class GroupedNetwork(nn.Module):
         values = pixels
         for name, group in self.groups():
             values = group(values)
-            found |= {tap: _pooled(values, tap.pooling) for tap in taps if tap.group == name}
+            found |= {tap: pooled(values, tap.pooling) for tap in taps if tap.group == name}
             if len(found) == len(set(taps)):
                 break
         return tuple(found[tap] for tap in taps)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Returns the 1000 ImageNet logits, float32 (N, 1000); see `Network.forward`."""
-        if self.n_groups < len(self.spec.groups):
+        if self.n_groups < len(self.spec.groups) or not self.spec.has_classifier:
             raise ConfigError(
                 f"the 1000-way classifier of {self.spec.name} is not loaded; "
                 "pass with_classifier=True to load(), with weights that hold it."
@@ -72,8 +72,8 @@ class GroupedNetwork(nn.Module):
         return values
 
 
-def _pooled(values: Tensor, pooling: Pooling) -> Tensor:
-    """Returns (N, D) of a layer group's output, (N, channels, H, W) or (N, D)."""
+def pooled(values: Tensor, pooling: Pooling) -> Tensor:
+    """Returns features (N, D) of a layer group's output, (N, channels, H, W) or (N, D)."""
     if values.ndim == 4 and pooling == "average":
         values = values.mean(dim=(2, 3))
     if values.ndim == 4 and pooling == "places":
@@ -95,8 +95,10 @@ def from_tensors(spec: BackboneSpec, state: Mapping[str, Tensor], *, with_classi
     with torch.device("meta"):  # no memory and no random numbers for what is replaced at once
         body = spec.build()
     expected = dict(body.state_dict())
+    if spec.translate is not None and not state.keys() <= expected.keys():
+        state = spec.translate(state)
     _check_tensors(spec, state, expected)
-    if not with_classifier:
+    if not with_classifier and spec.has_classifier:
         classifier = _keys_by_group(body)[spec.groups[-1]]
         state = {name: tensor for name, tensor in state.items() if name not in classifier}
     n_groups = _n_covered(spec, body, state)

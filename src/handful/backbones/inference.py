@@ -23,7 +23,8 @@ def for_inference(network: Network, *, fuse: bool = False) -> Network:
     """Returns a frozen copy for forward passes: batch normalisation folded into convolutions, channels last.
 
     Its features equal the network's to about 1e-6 (another order of the same sums). It cannot be trained, and
-    `state_of` does not know it.
+    `state_of` does not know it. A network of another library stays as it is unless `fuse` is asked for: which of its
+    layers follow each other is not known, only guessed, and whoever asks for that compares the results.
 
     Args:
         network: left as it is.
@@ -33,7 +34,8 @@ def for_inference(network: Network, *, fuse: bool = False) -> Network:
 
     fast = copy.deepcopy(network)
     fast.body.eval()
-    _fold(fast.body)
+    if fuse or not network.spec.library:
+        _fold(fast.body)
     fast.body.requires_grad_(False)
     for parameter in fast.body.parameters():
         if parameter.ndim == 4:

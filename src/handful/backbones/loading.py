@@ -45,9 +45,14 @@ def load(spec: BackboneSpec, located: LocatedWeights, *, with_classifier: bool =
 
 
 def untrained(spec: BackboneSpec) -> Network:
-    """Returns a network up to its default tap with all weights zero, to be drawn at random before it is used."""
+    """Returns a network up to its default tap with all weights zero, to be drawn at random before it is used.
+
+    One of another library comes as that draws it, always the same: it may hold weights of other kinds.
+    """
     from handful.backbones.grouped import zero_tensors
 
+    if spec.library:
+        return _drawn(spec)
     return from_state(spec, zero_tensors(spec))
 
 
@@ -77,6 +82,16 @@ def state_of(network: Network, tap: Tap | None = None) -> dict[str, Tensor]:
 
     tap = tap or network.spec.default_tap
     return tensors_up_to(cast("GroupedNetwork", network), tap.group)
+
+
+def _drawn(spec: BackboneSpec) -> Network:
+    import torch
+
+    from handful.backbones.grouped import GroupedNetwork
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return GroupedNetwork(spec, spec.build(), len(spec.groups)).eval()
 
 
 def _read(spec: BackboneSpec, located: LocatedWeights) -> dict[str, Tensor]:

@@ -38,7 +38,7 @@ def replace_pooling(group: nn.Module) -> int:
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.MaxPool2d):
                 if child.padding != 0 or child.dilation != 1:
-                    raise ValueError(f"{child} has padding or dilation, which L2 pooling does not know")
+                    raise ConfigError(f"pool is 'l2', but {child} has padding or dilation. Use --pool max.")
                 setattr(parent, name, nn.LPPool2d(2.0, child.kernel_size, child.stride, child.ceil_mode))
                 n_replaced += 1
     return n_replaced

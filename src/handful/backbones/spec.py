@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from handful.backbones.grouped import Body
+
+CLASSIFIER = "classifier"
+"""Name of the layer group that tells ImageNet's 1000 classes apart."""
 
 Pooling = Literal["average", "flatten", "places"]
 Format = Literal["torch", "safetensors", "flax"]
+
+
+def file_stem(name: str) -> str:
+    """Returns a network's name as part of a file's name: "hf:facebook/dinov2-small" as "hf-facebook-dinov2-small"."""
+    return name.replace(":", "-").replace("/", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,17 @@ class UrlOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class HubOrigin:
+    """A file on the Hugging Face hub, as it was at one commit."""
+
+    repo: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"Hugging Face hub, {self.repo} at {self.commit[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
 class UserOrigin:
     """A file that the user names and whose hash handful does not know."""
 
@@ -90,7 +111,9 @@ class RandomOrigin:
         return f"none: drawn at random (seed {self.seed})"
 
 
-Origin = PackageOrigin | UrlOrigin | UserOrigin | RandomOrigin
+Origin = PackageOrigin | UrlOrigin | HubOrigin | UserOrigin | RandomOrigin
+
+Setting = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +148,7 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """A network that was trained on ImageNet, and everything that using it takes.
+    """A network that was trained on a great many pictures, and everything that using it takes.
 
     Attributes:
         name: how it is asked for.
@@ -137,15 +160,19 @@ class BackboneSpec:
         crop_fraction: side of the central crop as a share of the shorter side, when it was evaluated on ImageNet.
         mean: of the three channels red, green, blue, in units of pixel values 0..255; subtracted.
         std: in the same units; divides.
-        groups: names of the layer groups, from bottom to top; the last one is the 1000-way classifier.
+        groups: names of the layer groups, from bottom to top; the last one is the 1000-way classifier, where there is one.
         taps: where features can be taken; the first is the default.
         weights: published files, in the order of preference.
-        n_parameters: with the 1000-way classifier.
-        imagenet_top1: accuracy that the publisher gives for the ImageNet-1k validation pictures, in [0, 1].
-        licence: SPDX name of the weights' licence.
-        paper: where it was described.
+        n_parameters: with the 1000-way classifier, where there is one.
+        imagenet_top1: accuracy that the publisher gives for the ImageNet-1k validation pictures, in [0, 1]; None where
+            none is given.
+        licence: SPDX name of the weights' licence, or what the publisher calls it; "unknown" where nobody names one.
+        paper: where it was described, where handful says so.
         note: what else one should know.
         build: makes the network without weights; imports PyTorch when it is called.
+        library: another library that makes it, with its version; "" where handful does.
+        settings: what that library needs beside the name.
+        translate: turns the tensors of a published file into the network's own, by their names; None where they are.
     """
 
     name: str
@@ -161,11 +188,24 @@ class BackboneSpec:
     taps: tuple[Tap, ...]
     weights: tuple[WeightsFile, ...]
     n_parameters: int
-    imagenet_top1: float
+    imagenet_top1: float | None
     licence: str
-    paper: Paper
+    paper: Paper | None
     note: str
     build: Callable[[], Body]
+    library: str = ""
+    settings: tuple[tuple[str, Setting], ...] = ()
+    translate: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
+
+    @property
+    def has_classifier(self) -> bool:
+        """True where the last layer group tells ImageNet's classes apart."""
+        return self.groups[-1] == CLASSIFIER
+
+    @property
+    def file_stem(self) -> str:
+        """Its name as part of a file's name."""
+        return file_stem(self.name)
 
     @property
     def default_tap(self) -> Tap:

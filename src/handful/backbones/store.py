@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from handful.backbones import catalog
+from handful.backbones import borrowed, catalog
 from handful.backbones.spec import BackboneSpec, Format, PackageOrigin, RandomOrigin, UserOrigin, WeightsFile
-from handful.core.errors import WeightsError
+from handful.core.errors import MissingExtraError, WeightsError
 from handful.core.files import cache_folder, sha256_file
 
-FORMATS: dict[str, Format] = {".safetensors": "safetensors", ".pth": "torch", ".pt": "torch"}
+FORMATS: dict[str, Format] = {".safetensors": "safetensors", ".pth": "torch", ".pt": "torch", ".bin": "torch"}
 """What a file of the user's is, by its suffix."""
 
 
@@ -69,7 +69,10 @@ def locate(
 
     Raises:
         WeightsError: none is at hand (the message says how to get one), or the one that was found is damaged.
+        MissingExtraError: the library that makes the network is not installed.
     """
+    if spec.library:
+        borrowed.require(spec.name)
     if folder is not None:
         given = _from_user(spec, folder)
         if given is not None:
@@ -99,6 +102,8 @@ def random_weights(spec: BackboneSpec, *, seed: int) -> LocatedWeights:
 def availability(folder: Path | None = None) -> tuple[Availability, ...]:
     """Returns, for every network, whether its weights are at hand, and where or how to get them.
 
+    Of other libraries' networks those are there whose weights were fetched.
+
     Args:
         folder: where to look first, as in `locate`.
 
@@ -109,7 +114,7 @@ def availability(folder: Path | None = None) -> tuple[Availability, ...]:
         raise WeightsError(
             f"there is no folder or file {folder}. Expected a folder that handful backbones --export made."
         )
-    return tuple(_availability(spec, folder) for spec in catalog.SPECS)
+    return tuple(_availability(spec, folder) for spec in (*catalog.SPECS, *borrowed.recorded_specs()))
 
 
 def cache_path(file: WeightsFile) -> Path:
@@ -119,6 +124,8 @@ def cache_path(file: WeightsFile) -> Path:
 
 def how_to_get(spec: BackboneSpec) -> str:
     """Returns how to bring a network's weights to this machine, as the start of a sentence."""
+    if spec.library:
+        return f"handful backbones --get {spec.name}"
     if not spec.weights:
         return f"give your own file: --weights {spec.name}.safetensors"
     origin = spec.weights[0].origin
@@ -131,6 +138,8 @@ def how_to_get(spec: BackboneSpec) -> str:
 def _availability(spec: BackboneSpec, folder: Path | None) -> Availability:
     try:
         located = locate(spec, folder=folder)
+    except MissingExtraError as error:
+        return Availability(spec, None, str(error))
     except WeightsError as error:
         damaged = "damaged" in str(error)
         return Availability(spec, None, str(error) if damaged else how_to_get(spec))
@@ -152,14 +161,16 @@ def _from_user(spec: BackboneSpec, place: Path) -> LocatedWeights | None:
         path = place / file.name
         if path.is_file():
             return _published(path, file, f"{file.origin}, from {place}")
-    own = [place / f"{spec.name}{suffix}" for suffix in FORMATS]
+    own = [place / f"{spec.file_stem}{suffix}" for suffix in FORMATS]
+    if spec.library and (place / borrowed.CONFIG).is_file():
+        own += [place / name for name in borrowed.WEIGHTS]
     return next((_user_file(spec, path) for path in own if path.is_file()), None)
 
 
 def _user_file(spec: BackboneSpec, path: Path) -> LocatedWeights:
     """Returns a file that the user named: a published one by its hash, otherwise the user's own."""
     sha256 = sha256_file(path)
-    for other in catalog.SPECS:
+    for other in (*catalog.SPECS, spec):
         for file in other.weights:
             if file.sha256 == sha256 and other.name == spec.name:
                 return LocatedWeights(path, file, sha256, f"{file.origin}, from {path}")
