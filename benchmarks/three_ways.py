@@ -69,7 +69,7 @@ def advice(data: Path, config: TrainConfig) -> Decision:
     threads = count_threads(None)
     table = read(data, config.reading, threads=threads)
     parts = split(table, config.split, seed=config.run.seed)
-    specs, _ = choose_backbones(config.features)
+    specs, _ = choose_backbones(config)
     return decide(table, parts, config, specs=specs, threads=threads, progress=Silent())
 
 

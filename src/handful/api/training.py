@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ import numpy as np
 from handful import export
 from handful.api.options import command_line, given_options, one_config
 from handful.api.prediction import Classifier, Predictions
+from handful.backbones import BackboneSpec, licence_words
 from handful.core.advice import Decision
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
@@ -124,6 +125,7 @@ def train(
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = located(config)
         check_ways(config, backbones)
+        _say_licences([spec for spec, _ in backbones], watch)
         with clock("read pictures"):
             table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
         with clock("choose the way"):
@@ -195,7 +197,7 @@ def advise(
         WeightsError: the network that measures similarity is not on this machine.
     """
     config = one_config(config, options)
-    specs, _ = choose_backbones(config.features)
+    specs, _ = choose_backbones(config)
     if len(specs) > 1:
         raise ConfigError(f"backbone is {config.features.backbone!r}; advice is for one network at a time. Name one.")
     threads = count_threads(config.run.threads)
@@ -268,6 +270,13 @@ def _pictures(data: Path, config: TrainConfig, *, threads: int, progress: Progre
     parts = split(table, config.split, seed=config.run.seed)
     check_folds(config.trust, table, parts)
     return table, parts
+
+
+def _say_licences(specs: Sequence[BackboneSpec], progress: Progress) -> None:
+    """Says under which licence the weights of other libraries' networks are, before they are used."""
+    for spec in specs:
+        if spec.library:
+            progress.say(f"Network {spec.title}; licence of its weights: {licence_words(spec.licence)}.")
 
 
 def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Split) -> Evaluation:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handful.backbones import borrowed
+from handful.backbones import borrowed, libraries
 from handful.backbones.spec import BackboneSpec, PackageOrigin, Paper, Tap, UrlOrigin, WeightsFile
 from handful.core.errors import ConfigError
 
@@ -40,12 +40,12 @@ def find(name: str, *, folder: Path | None = None) -> BackboneSpec:
     wanted, _, tap = name.strip().lower().partition(":")
     if wanted in by_name:
         return _tapped(by_name[wanted], tap) if tap else by_name[wanted]
-    elsewhere = borrowed.parse(name)
+    elsewhere = libraries.parse(name)
     if elsewhere is not None:
         whole, tap = elsewhere
         spec = borrowed.find(whole, folder=folder)
         return _tapped(spec, tap) if tap else spec
-    plain = [alias.name for alias in borrowed.ALIASES]
+    plain = [alias.name for alias in libraries.ALIASES]
     near = difflib.get_close_matches(wanted, [*by_name, *plain], n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     raise ConfigError(

@@ -59,7 +59,7 @@ class Facts:
         licence: of the weights, as the library or the hub names it; "" where they do not.
         source: where the weights are published.
         settings: what shapes the network beside its name.
-        imagenet_top1: in percent, where it is given.
+        imagenet_top1: a share, where it is given.
     """
 
     name: str

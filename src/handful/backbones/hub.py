@@ -76,9 +76,7 @@ def fetched(
         progress.say(f"Getting {file} of {repository.name} from the Hugging Face hub")
         with _explained(repository.name):
             path = Path(
-                hf_hub_download(
-                    repository.name, file, revision=repository.commit, local_dir=folder, endpoint=endpoint
-                )
+                hf_hub_download(repository.name, file, revision=repository.commit, local_dir=folder, endpoint=endpoint)
             )
         announced = repository.files[file]
         if announced and sha256_file(path) != announced:
@@ -115,8 +113,8 @@ def _explained(name: str) -> Iterator[None]:
         raise
     except GatedRepoError as error:
         raise WeightsError(
-            f"{name} is behind a form on the Hugging Face hub. Accept its licence at https://huggingface.co/{name}, then "
-            "sign in with: hf auth login"
+            f"{name} is behind a form on the Hugging Face hub. Accept its licence at https://huggingface.co/{name}, "
+            "then sign in with: hf auth login"
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise WeightsError(

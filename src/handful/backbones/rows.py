@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from handful.backbones.grouped import Body, pooled
-from handful.backbones.spec import Tap
+from handful.backbones.spec import Pooling, Tap
 
 Run = Callable[[Any, Tensor], Tensor]
 """A part of a network's forward pass: from the network and values to values."""
@@ -155,7 +155,7 @@ def _tried(body: BorrowedBody, pixels: Tensor, wanted: Tensor) -> tuple[tuple[st
         return None
     if not outputs or any(values.ndim == 4 and values.shape[2] != values.shape[3] for values in outputs.values()):
         return None
-    pooling = "average" if values.ndim == 4 else "flatten"
+    pooling: Pooling = "average" if values.ndim == 4 else "flatten"
     features = pooled(values, pooling)
     if values.ndim == 3 or features.shape != wanted.shape or pooling != body.arrangement:
         return None
@@ -213,7 +213,7 @@ def _child_groups(network: nn.Module, *, keeps_places: bool) -> Iterator[tuple[s
         else:
             after.append(module)
     if len(stages) > MOST_STAGES:
-        stages = [sum(part, []) for part in _parts(stages, N_PARTS)]
+        stages = [list(chain(*part)) for part in _parts(stages, N_PARTS)]
     if keeps_places:
         while after and not _has_weights(after[-1]):
             after.pop()

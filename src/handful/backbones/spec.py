@@ -160,7 +160,8 @@ class BackboneSpec:
         crop_fraction: side of the central crop as a share of the shorter side, when it was evaluated on ImageNet.
         mean: of the three channels red, green, blue, in units of pixel values 0..255; subtracted.
         std: in the same units; divides.
-        groups: names of the layer groups, from bottom to top; the last one is the 1000-way classifier, where there is one.
+        groups: names of the layer groups, from bottom to top; the last one is the 1000-way classifier, where there is
+            one.
         taps: where features can be taken; the first is the default.
         weights: published files, in the order of preference.
         n_parameters: with the 1000-way classifier, where there is one.

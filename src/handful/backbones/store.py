@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from handful.backbones import borrowed, catalog
+from handful.backbones import borrowed, catalog, libraries, records
 from handful.backbones.spec import BackboneSpec, Format, PackageOrigin, RandomOrigin, UserOrigin, WeightsFile
 from handful.core.errors import MissingExtraError, WeightsError
 from handful.core.files import cache_folder, sha256_file
@@ -72,7 +72,7 @@ def locate(
         MissingExtraError: the library that makes the network is not installed.
     """
     if spec.library:
-        borrowed.require(spec.name)
+        libraries.require(spec.name)
     if folder is not None:
         given = _from_user(spec, folder)
         if given is not None:
@@ -114,7 +114,7 @@ def availability(folder: Path | None = None) -> tuple[Availability, ...]:
         raise WeightsError(
             f"there is no folder or file {folder}. Expected a folder that handful backbones --export made."
         )
-    return tuple(_availability(spec, folder) for spec in (*catalog.SPECS, *borrowed.recorded_specs()))
+    return tuple(_availability(spec, folder) for spec in (*catalog.SPECS, *records.recorded_specs()))
 
 
 def cache_path(file: WeightsFile) -> Path:

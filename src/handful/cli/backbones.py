@@ -79,20 +79,31 @@ def _ranked(ranking: Ranking, command: str) -> list[str]:
 
 
 def _listing() -> tuple[str, list[dict[str, object]]]:
-    from handful.backbones import availability
+    from handful.backbones import ALIASES, availability, licence_words
 
     entries = availability()
+    known = {entry.spec.name for entry in entries}
+    others = [alias for alias in ALIASES if alias.stands_for not in known]
+    wide = max(18, *(len(entry.spec.name) for entry in entries))
     lines = [
-        f"{'':2}{'network':<18} {'features':>8} {'ImageNet':>9}  weights",
+        f"{'':2}{'network':<{wide}} {'features':>8} {'ImageNet':>9}  {'licence':<12}  weights",
         *(
-            f"{'*' if entry.at_hand else ' ':<2}{entry.spec.name:<18} {entry.spec.default_tap.n_features:>8} "
-            f"{100 * entry.spec.imagenet_top1:>7.1f} %  {entry.how}"
+            f"{'*' if entry.at_hand else ' ':<2}{entry.spec.name:<{wide}} {entry.spec.default_tap.n_features:>8} "
+            f"{_top1(entry.spec.imagenet_top1):>9}  {licence_words(entry.spec.licence):<12}  {entry.how}"
             for entry in entries
         ),
         "",
         "* at hand on this machine. ImageNet: top-1 accuracy that the publisher gives.",
+        "",
+        "Of other libraries, fetched with handful backbones --get NAME",
+        *(
+            f"  {alias.name:<{wide}} {alias.n_features:>8}  {alias.stands_for}: {alias.about}; licence "
+            f"{licence_words(alias.licence)}"
+            for alias in others
+        ),
+        "  and any timm:NAME, torchvision:NAME or hf:OWNER/NAME that is a network for pictures",
     ]
-    value = [
+    value: list[dict[str, object]] = [
         {
             "name": entry.spec.name,
             "title": entry.spec.title,
@@ -105,4 +116,21 @@ def _listing() -> tuple[str, list[dict[str, object]]]:
         }
         for entry in entries
     ]
+    value += [
+        {
+            "name": alias.stands_for,
+            "title": alias.name,
+            "at_hand": False,
+            "weights": f"handful backbones --get {alias.name}",
+            "n_features": alias.n_features,
+            "input_size": None,
+            "imagenet_top1": None,
+            "licence": alias.licence,
+        }
+        for alias in others
+    ]
     return "\n".join(lines), value
+
+
+def _top1(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"

@@ -1,7 +1,8 @@
 """A saved model: weights in safetensors, everything else in JSON, every byte covered by a manifest.
 
-Nothing in a bundle is ever executed or imported by name: a backbone is looked up in handful's own catalogue, and every
-value is checked against what the catalogue and the format allow before it is used.
+Nothing in a bundle is ever executed or imported by name: a backbone is looked up in handful's own catalogue, one of
+another library is made by handful's own adapter from checked numbers, and every value is checked against what the
+catalogue and the format allow before it is used.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from handful.backbones import find
+from handful.backbones import find, from_record, record, require
 from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
@@ -55,6 +56,7 @@ def save(model: Model, folder: Path) -> None:
         "members": [
             {
                 "backbone": member.trunk.spec.name,
+                **({"network": record(member.trunk.spec)} if member.trunk.spec.library else {}),
                 "tap": member.trunk.tap.name,
                 "weights_sha256": member.trunk.weights_sha256,
                 "preprocessing": asdict(member.preprocessing),
@@ -84,6 +86,7 @@ def load(run: Path) -> Model:
 
     Raises:
         BundleError: there is no model, a byte of it changed, or this version of handful cannot read it.
+        MissingExtraError: its network is of another library, which is not installed.
     """
     folder = run / "model" if (run / "model").is_dir() else run
     if not (folder / MANIFEST).is_file():
@@ -197,7 +200,9 @@ def _rules(facts: dict[str, Any], arrays: dict[str, Any], *, n_classes: int) -> 
 
 
 def _member(facts: dict[str, Any], state: bytes, head: Head | StackedHead) -> Member:
-    spec = find(facts["backbone"])
+    spec = from_record(facts["network"]) if "network" in facts else find(_text(facts["backbone"]))
+    if spec.library:
+        require(spec.name)
     tap = {tap.name: tap for tap in spec.taps}[facts["tap"]]
     width = len(head.layers[0][0]) if isinstance(head, StackedHead) else len(head.weight)
     if tap.pooling == "average" and width != tap.n_features:

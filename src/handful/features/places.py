@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import safetensors.numpy
 
+from handful.core.errors import ConfigError
 from handful.core.files import sha256_bytes
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FloatArray, ImageTable, Picture, PixelArray
@@ -44,6 +45,8 @@ def place_maps(
 
         M = sum over channels of dA * A,   dA = g . df / dA.
 
+    A network whose groups have no places, such as a vision transformer, has no map.
+
     Where f is the average of A over places, dA is g / (h w) everywhere, and M is the class activation map (Zhou et al.
     2016, eq. 2), which is also Grad-CAM (Selvaraju et al. 2017, eq. 2) before its rectifier. Where f keeps the places
     (AlexNet's pool5), M is HiResCAM (Draelos and Carin 2020); Grad-CAM would average dA over the places first and
@@ -59,6 +62,9 @@ def place_maps(
         threads: for the network.
         progress: told about every map computed.
         use_cache: look up and remember maps on disk, by picture and gradient.
+
+    Raises:
+        ConfigError: the network's layers have no places.
     """
     rows = np.ascontiguousarray(gradients, dtype=np.float32)
     facts = {
@@ -107,6 +113,8 @@ def _computed(
     with torch.no_grad():
         x = (torch.from_numpy(squares).permute(0, 3, 1, 2).to(torch.float32) - mean) / std
         places, n_groups = _last_places(network, trunk.tap, x)
+    if n_groups == 0:
+        raise ConfigError(f"{trunk.spec.title} keeps no map of places between its layers, so there is none to show.")
     with torch.enable_grad():
         places = places.detach().requires_grad_()
         score = (_features_of(network, trunk.tap, places, n_groups) * torch.from_numpy(gradients)).sum()

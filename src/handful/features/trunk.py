@@ -62,6 +62,7 @@ class FrozenTrunk:
             "tap": tap.name,
             "pooling": tap.pooling,
             "pool": self.pool,
+            **({"library": self.spec.library} if self.spec.library else {}),
             **self.engine.facts,
         }
 

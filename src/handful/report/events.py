@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from handful.backbones.spec import file_stem
 from handful.core.errors import MissingExtraError
 from handful.core.records import Run
 from handful.report.learning import trainings
@@ -27,7 +28,7 @@ def write_events(run: Run, folder: Path) -> None:
     except ImportError:
         raise MissingExtraError("option tensorboard", "tensorboard") from None
     for backbone, training in trainings(run).items():
-        with SummaryWriter(str(folder / backbone)) as writer:
+        with SummaryWriter(str(folder / file_stem(backbone))) as writer:
             for each in training.iterations:
                 figures = {
                     "loss/training": each.loss,

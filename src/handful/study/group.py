@@ -140,7 +140,7 @@ def _alike(config: TrainConfig) -> dict[str, object]:
 
 
 def _spec(config: TrainConfig) -> BackboneSpec:
-    (spec,), _ = choose_backbones(config.features)
+    (spec,), _ = choose_backbones(config)
     return spec
 
 

@@ -63,7 +63,7 @@ class Learning:
         """Returns the options with the way to a square that is left open settled, by all pictures of the study."""
         if config.features.fit != "auto":
             return config
-        specs, _ = choose_backbones(config.features)
+        specs, _ = choose_backbones(config)
         return replace(config, features=replace(config.features, fit=prepared(self, config.features, specs[0]).fit))
 
     def parts(self, config: TrainConfig) -> Split:

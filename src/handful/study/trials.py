@@ -68,7 +68,7 @@ def trial_config(trial: Trial) -> TrainConfig:
     config = TrainConfig.of({**trial.options, "seed": trial.seed, "patience": None, "keep": "last"})
     if config.features.interpolation != "auto":
         return config
-    specs, _ = choose_backbones(config.features)
+    specs, _ = choose_backbones(config)
     return replace(config, features=replace(config.features, interpolation=specs[0].interpolation))
 
 

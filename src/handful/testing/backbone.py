@@ -116,7 +116,7 @@ def check_backbone(network: Network, *, size: int | None = None) -> None:
     """Checks everything that `Network` promises.
 
     Args:
-        network: a whole network, with its classifier.
+        network: a whole network, with its classifier where it has one.
         size: side of the pictures to check with; the spec's input size when None.
 
     Raises:
@@ -136,10 +136,11 @@ def check_backbone(network: Network, *, size: int | None = None) -> None:
         features = network.features(pixels)
         tolerance = 1e-4 * float(features.abs().max())
         torch.testing.assert_close(folded.features(pixels), features, rtol=1e-4, atol=tolerance)
-        if can_fuse():
+        if can_fuse() and not spec.library:
             fused = for_inference(network, fuse=True).features(pixels.contiguous(memory_format=torch.channels_last))
             torch.testing.assert_close(fused, features, rtol=1e-4, atol=tolerance)
-        assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.body.modules())
+        is_folded = not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.body.modules())
+        assert is_folded or spec.library
         assert not any(parameter.requires_grad for parameter in folded.body.parameters())
         again = from_state(spec, state_of(network))
         torch.testing.assert_close(again.features(pixels), features, rtol=0, atol=0)
@@ -147,6 +148,8 @@ def check_backbone(network: Network, *, size: int | None = None) -> None:
 
 def _check_groups(network: Network, pixels: object) -> None:
     import torch
+
+    from handful.backbones.grouped import pooled
 
     assert isinstance(pixels, torch.Tensor)
     spec = network.spec
@@ -159,6 +162,9 @@ def _check_groups(network: Network, pixels: object) -> None:
     values = pixels
     for _, group in network.groups():
         values = group(values)
+    if not spec.has_classifier:
+        torch.testing.assert_close(pooled(values, spec.default_tap.pooling), network.features(pixels), rtol=0, atol=0)
+        return
     logits = network(pixels)
     assert logits.shape == (len(pixels), 1000)
     torch.testing.assert_close(values, logits, rtol=0, atol=0)

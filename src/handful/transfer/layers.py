@@ -149,7 +149,7 @@ def train_layers(
         held_out=validation,
         held_out_proba=proba,
         options={
-            "backbone": choose_backbones(config.features)[1],
+            "backbone": choose_backbones(config)[1],
             **plan.options,
             **recipe_options,
             **engine_options(trunk),

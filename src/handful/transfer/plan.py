@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -48,24 +49,28 @@ def with_options(config: TrainConfig, options: Mapping[str, Any]) -> TrainConfig
     return replace(TrainConfig.of({**flat, **taken}), given=config.given | taken.keys())
 
 
-def choose_backbones(config: FeaturesConfig) -> tuple[tuple[BackboneSpec, ...], Resolved]:
-    """Returns the backbones that the option names, in its order.
+def choose_backbones(config: TrainConfig) -> tuple[tuple[BackboneSpec, ...], Resolved]:
+    """Returns the backbones that the option `backbone` names, in its order.
 
     Raises:
         ConfigError: an unknown name, or one named twice; "best", which takes pictures to find out.
+        MissingExtraError: a network of another library, which is not installed.
+        WeightsError: a network of which nothing is known on this machine yet.
     """
-    if config.backbone == BEST:
+    wanted = config.features.backbone
+    if wanted == BEST:
         raise ConfigError(
             f"backbone is {BEST!r}, which only handful train can do. To find out which network it is: "
             "handful backbones --rank PHOTOS/. Then name that one."
         )
-    if config.backbone == "auto":
+    if wanted == "auto":
         reason = "installed with handful, and the default run uses one network"
         return (find(DEFAULT_BACKBONE),), Resolved(DEFAULT_BACKBONE, reason)
-    specs = tuple(find(name.strip()) for name in config.backbone.split("+"))
+    folder = Path(config.run.weights) if config.run.weights else None
+    specs = tuple(find(name, folder=folder) for name in wanted.split("+"))
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
-        raise ConfigError(f"backbone is {config.backbone!r}, which names a network twice; name each once.")
+        raise ConfigError(f"backbone is {wanted!r}, which names a network twice; name each once.")
     return specs, Resolved("+".join(names), "chosen by the user")
 
 

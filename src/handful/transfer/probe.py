@@ -72,7 +72,7 @@ def locate_weights(config: TrainConfig) -> tuple[tuple[BackboneSpec, LocatedWeig
         ConfigError: an unknown backbone.
         WeightsError: weights that are not at hand.
     """
-    specs, _ = choose_backbones(config.features)
+    specs, _ = choose_backbones(config)
     if config.transfer.strategy == "scratch":
         return tuple((spec, random_weights(spec, seed=config.run.seed)) for spec in specs)
     folder = Path(config.run.weights) if config.run.weights else None
@@ -100,7 +100,7 @@ def train_probe(
     """
     probe = _Probe(table, split, config, threads, progress)
     fitted = [probe.fit(backbone) for backbone in backbones]
-    options = {"backbone": choose_backbones(config.features)[1]}
+    options = {"backbone": choose_backbones(config)[1]}
     options |= joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
     heads = tuple(head for _, head, _ in fitted)
     held_out: FloatArray = np.mean([head.held_out_proba for head in heads], axis=0)
