@@ -69,11 +69,12 @@ def describe(name: str, stated: Stated) -> BackboneSpec:
     Raises:
         ConfigError: the library has no such network, or handful finds no features in it.
     """
-    from handful.backbones.rows import examine
+    from handful.backbones.rows import drawn_apart, examine
 
     known, model = adapter(name), name.partition(":")[2]
     facts = known.describe(model, stated)
-    network, anatomy = known.make(model, Stated(settings=facts.settings))
+    with drawn_apart():
+        network, anatomy = known.make(model, Stated(settings=facts.settings))
     try:
         found = examine(network, anatomy, size=facts.input_size)
     except (ValueError, RuntimeError, TypeError, AssertionError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import timm
+import torch
 from timm.models import get_pretrained_cfg, is_model
 from timm.models.vision_transformer import VisionTransformer
 
@@ -43,31 +44,40 @@ def describe(model: str, stated: Stated) -> Facts:
 def make(model: str, stated: Stated) -> tuple[nn.Module, Anatomy]:
     """Returns a network with random weights and without its classifier, and how it is run."""
     _config(model)
-    network = _created(model)
+    network = _created(model, num_classes=0)
     pieces = VISION_TRANSFORMER if isinstance(network, VisionTransformer) else None
     return network, Anatomy(_features, pieces)
 
 
 def translate(model: str, stated: Stated, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Returns a published file's tensors under the network's names, as timm reads them.
+    """Returns a published file's tensors under the network's names: the file's own, or as timm reads them.
+
+    timm is asked for the network with its classifier: only then does it insist on every tensor.
 
     Raises:
         WeightsError: they are not this network's.
     """
+    with torch.device("meta"):
+        expected = _created(model, num_classes=0).state_dict()
+    needed = {name for name in expected if not name.endswith("num_batches_tracked")}
+    if needed <= state.keys():
+        return {name: state[name] for name in expected if name in state}
     try:
         network = _created(model, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)})
     except (RuntimeError, KeyError, AttributeError, ValueError) as error:
-        raise WeightsError(f"timm cannot load these weights into {model}: {error} They belong to another.") from error
+        raise WeightsError(
+            f"timm cannot load these weights into {model}: {str(error)[:300]}. They belong to another network."
+        ) from error
     loaded: Mapping[str, Tensor] = network.state_dict()
-    return loaded
+    return {name: loaded[name] for name in expected}
 
 
 def _created(model: str, **options: Any) -> nn.Module:
     """Returns a network that takes pictures of any size, where timm has it so."""
     try:
-        network: nn.Module = timm.create_model(model, num_classes=0, dynamic_img_size=True, **options)
+        network: nn.Module = timm.create_model(model, dynamic_img_size=True, **options)
     except TypeError:
-        network = timm.create_model(model, num_classes=0, **options)
+        network = timm.create_model(model, **options)
     return network
 
 

@@ -66,7 +66,7 @@ class GroupedNetwork(nn.Module):
             if not self.spec.library or size == self.spec.input_size:
                 raise
             raise ConfigError(
-                f"{self.spec.title} cannot take pictures of {size} pixels: {error}. Its own size is "
+                f"{self.spec.title} cannot take pictures of {size} pixels: {str(error).rstrip('.')}. Its own size is "
                 f"{self.spec.input_size}; leave --size out."
             ) from error
         return after

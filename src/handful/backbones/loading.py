@@ -85,13 +85,9 @@ def state_of(network: Network, tap: Tap | None = None) -> dict[str, Tensor]:
 
 
 def _drawn(spec: BackboneSpec) -> Network:
-    import torch
-
     from handful.backbones.grouped import GroupedNetwork
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return GroupedNetwork(spec, spec.build(), len(spec.groups)).eval()
+    return GroupedNetwork(spec, spec.build(), len(spec.groups)).eval()
 
 
 def _read(spec: BackboneSpec, located: LocatedWeights) -> dict[str, Tensor]:

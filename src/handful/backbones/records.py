@@ -131,24 +131,28 @@ def _build(name: str, settings: Sequence[tuple[str, Setting]]) -> Body:
     """Returns a network; on PyTorch's device "meta", where it has no values yet, only if a file holds all of them."""
     import torch
 
-    from handful.backbones.rows import BorrowedBody
+    from handful.backbones.rows import BorrowedBody, drawn_apart
 
     stated, arrangement = shaped(settings)
     library, model = adapter(name), name.partition(":")[2]
-    try:
-        network, anatomy = library.make(model, stated)
-        is_loadable = {each for each, _ in network.named_buffers()} <= network.state_dict().keys()
-    except (RuntimeError, NotImplementedError):  # some look at their values while they are made
-        is_loadable = False
-    if not is_loadable:
-        with torch.device("cpu"):
+    with drawn_apart():
+        try:
             network, anatomy = library.make(model, stated)
+            is_loadable = {each for each, _ in network.named_buffers()} <= network.state_dict().keys()
+        except (RuntimeError, NotImplementedError):  # some look at their values while they are made
+            is_loadable = False
+        if not is_loadable:
+            with torch.device("cpu"):
+                network, anatomy = library.make(model, stated)
     return BorrowedBody(network, anatomy, arrangement)
 
 
 def _translate(name: str, settings: Sequence[tuple[str, Setting]], state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Returns a published file's tensors under the names that `BorrowedBody` gives them."""
-    tensors = adapter(name).translate(name.partition(":")[2], shaped(settings)[0], state)
+    from handful.backbones.rows import drawn_apart
+
+    with drawn_apart():
+        tensors = adapter(name).translate(name.partition(":")[2], shaped(settings)[0], state)
     return {f"network.{each}": tensor for each, tensor in tensors.items()}
 
 

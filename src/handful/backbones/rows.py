@@ -8,6 +8,7 @@ pass gives. Where they do not, the network is one group, which can be used and f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, Literal, cast
@@ -112,6 +113,14 @@ class BorrowedBody(Body):
         if self.anatomy.transformer is not None:
             return dict(_transformer_groups(self.network, self.anatomy.transformer))
         return dict(_child_groups(self.network, keeps_places=self.arrangement == "average"))
+
+
+@contextmanager
+def drawn_apart() -> Iterator[None]:
+    """Lets a library draw a network's first weights: always the same ones, and without touching anybody's generator."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
 
 
 def examine(network: nn.Module, anatomy: Anatomy, *, size: int) -> Examined:

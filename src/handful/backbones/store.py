@@ -224,7 +224,7 @@ def _missing(spec: BackboneSpec, *, offline: bool, full: bool) -> str:
     at_hand = [spec.name for spec in catalog.SPECS if spec.weights and _is_at_hand(spec)]
     here = f"At hand here: {', '.join(at_hand)}." if at_hand else "No weights are at hand here."
     carried = ""
-    if offline and spec.weights:
+    if offline and (spec.weights or spec.library):
         carried = (
             " Without a network: run handful backbones --export DIR on a machine that has them, carry the folder, "
             "and pass --weights DIR."
