@@ -108,5 +108,5 @@ def test_what_is_no_network_of_its_own_is_an_error(name, message):
 def test_a_file_of_another_network_is_refused(tmp_path):
     published("resnet18", tmp_path / "resnet18.pth")
     spec = find("torchvision:mobilenet_v2")
-    with pytest.raises(WeightsError, match="lack .* of its tensors"):
+    with pytest.raises(WeightsError, match=r"lack .* of its tensors"):
         load(spec, locate(spec, folder=tmp_path / "resnet18.pth"))

@@ -3,10 +3,11 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
-from handful.backbones import locate
+from handful.backbones import find, libraries, locate
 from handful.core.config import ReadingConfig
-from handful.core.errors import BundleError
+from handful.core.errors import BundleError, MissingExtraError
 from handful.core.files import sha256_bytes, write_json
 from handful.core.progress import Silent
 from handful.core.records import Head, KernelPart, StackedHead
@@ -14,6 +15,7 @@ from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
 from handful.export import load, save
 from handful.features import Preprocessing, trunk_from_weights
 from handful.images import read
+from handful.testing.library import LENT, install_fake_library, lent_state
 from handful.transfer import Member, Model, classify, examine
 
 
@@ -189,3 +191,57 @@ def test_an_output_layer_of_another_shape_is_refused(model, tmp_path):
 def test_a_folder_without_a_model_says_what_to_name(tmp_path):
     with pytest.raises(BundleError, match="Name the run folder that `handful train` printed"):
         load(tmp_path)
+
+
+@pytest.fixture
+def lent(monkeypatch, tmp_path):
+    """A bundle with a network of another library, of which the cache knows nothing any more."""
+    install_fake_library(monkeypatch)
+    save_file(lent_state(), tmp_path / "lent.safetensors")
+    spec = find(LENT)
+    trunk = trunk_from_weights(spec, locate(spec, folder=tmp_path / "lent.safetensors"), threads=1, progress=Silent())
+    shown = Preprocessing(spec.input_size, "squash", "bicubic", spec.mean, spec.std)
+    rng = np.random.default_rng(0)
+    head = Head(rng.normal(size=(12, 3)), rng.normal(size=3), 0.7)
+    model = Model(("a", "b", "c"), (Member(trunk, shown, ("plain",), head),), 255, ReadingConfig())
+    save(model, tmp_path / "model")
+    monkeypatch.setenv("HANDFUL_CACHE", str(tmp_path / "elsewhere"))
+    return model, tmp_path / "model"
+
+
+def test_a_network_of_another_library_says_in_the_bundle_what_it_is(lent, photos):
+    model, folder = lent
+    table = read(photos, ReadingConfig(), threads=1)
+    answers = [
+        classify(which, table, table.pictures, threads=1, progress=Silent(), use_cache=False)
+        for which in (model, load(folder))
+    ]
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-7)
+    assert load(folder).members[0].trunk.spec.licence == "MIT"
+
+
+def test_without_its_library_a_bundle_is_an_error_that_says_how_to_install_it(lent, monkeypatch):
+    monkeypatch.setattr(libraries, "find_spec", lambda module: None)
+    with pytest.raises(MissingExtraError, match=r"network timm:lent needs .*handful\[timm\]"):
+        load(lent[1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "os:system"},
+        {"settings": {"arrangement": "whole", "auto_map": {"AutoModel": "evil.py"}}},
+        {"taps": []},
+        {"library": None, "groups": 3},
+    ],
+)
+def test_a_bundles_network_with_values_that_cannot_be_is_refused(lent, change):
+    folder = lent[1]
+    facts = json.loads((folder / "model.json").read_text())
+    facts["members"][0]["network"].update(change)
+    data = json.dumps(facts).encode()
+    (folder / "model.json").write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    write_json(folder / "manifest.json", {**manifest, "model.json": sha256_bytes(data)})
+    with pytest.raises(BundleError, match="does not describe a model"):
+        load(folder)

@@ -64,6 +64,8 @@ def from_record(facts: Mapping[str, Any]) -> BackboneSpec:
         raise ValueError(f"no record of a network of another library: {name[:80]!r}")
     if settings.get("arrangement") not in ARRANGEMENTS or facts["interpolation"] not in ("bilinear", "bicubic"):
         raise ValueError(f"settings {str(settings)[:200]}, interpolation {str(facts['interpolation'])[:20]}")
+    if not all(value is None or isinstance(value, str | int | float) for value in settings.values()):
+        raise ValueError(f"settings {str(settings)[:200]} that are more than numbers and words")
     if not 1 <= size <= LARGEST_PICTURE or min(std) <= 0.0:
         raise ValueError(f"pictures of {size} pixels, deviation {std}")
     alias = next((each for each in ALIASES if each.stands_for == name), None)

@@ -246,7 +246,7 @@ def _flat(network: nn.Module) -> list[tuple[nn.Module, bool]]:
                 flat += [(each, _has_weights(each)) for each in row] if child is row else [(child, False)]
             return flat
     children = list(network.children())
-    rows = [isinstance(child, nn.Sequential) and len(child) > 1 and _has_weights(child) for child in children]
+    rows = [isinstance(child, nn.Sequential) and _has_weights(child) for child in children]
     if not any(rows):
         rows = [any(True for _ in child.children()) and _has_weights(child) for child in children]
     return list(zip(children, rows, strict=True))

@@ -7,10 +7,14 @@ from typing import Literal
 
 import numpy as np
 
+from handful.backbones import licence_words
 from handful.core.config import FinetuneConfig
 from handful.core.records import Run
 from handful.finetune import cautions
 from handful.report.text import counted, listed, percent, percent_range, printable
+
+LICENCE = "licence"
+"""What a remark about a licence is about; the terminal tells it too."""
 
 FEW_PICTURES = 10
 """Below this many test pictures the interval spans 29 points or more, whatever the accuracy."""
@@ -55,6 +59,7 @@ def remarks(run: Run) -> tuple[Remark, ...]:
         *_calibration(run),
         *_no_mistakes(run),
         *_unusual_recipe(run),
+        *_licences(run),
     )
     return tuple(sorted(found, key=lambda remark: remark.level != "warning"))
 
@@ -76,6 +81,18 @@ def _leaks(run: Run) -> tuple[Remark, ...]:
         )
         found.append(Remark("warning", text, "leaks"))
     return tuple(found)
+
+
+def _licences(run: Run) -> tuple[Remark, ...]:
+    """Returns a note for every licence that asks for more than a mention, or that nobody knows."""
+    used = {each.backbone: each.licence for each in run.weights}
+    return tuple(
+        Remark(
+            "note", f"The weights of {printable(name)} have the licence {printable(licence_words(licence))}.", LICENCE
+        )
+        for name, licence in used.items()
+        if licence_words(licence) != licence
+    )
 
 
 def _few_pictures(run: Run) -> tuple[Remark, ...]:

@@ -8,7 +8,7 @@ from handful.report.folds import cross_line
 from handful.report.learning import epochs_done
 from handful.report.next_steps import next_steps
 from handful.report.numbers import held_out_noun
-from handful.report.remarks import majority_class, remarks
+from handful.report.remarks import LICENCE, majority_class, remarks
 from handful.report.result import backbone_name, head_name, seconds_by_stage
 from handful.report.text import counted, lowered, percent, percent_range, printable, seconds
 
@@ -49,6 +49,9 @@ def summary(run: Run) -> str:
             f"{'is' if len(suspects) == 1 else 'are'} doubtful; suspects.csv has them, the likeliest to be wrong first."
         )
         most += 1
+    licences = [remark.text for remark in remarks(run) if remark.about == LICENCE]
+    lines += licences
+    most += len(licences)
     lines.append(f"Next: {'; '.join(lowered(step.text) for step in next_steps(run))}.")
     most += 1
     warnings = [remark.text for remark in remarks(run) if remark.level == "warning"]
