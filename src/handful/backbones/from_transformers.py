@@ -101,7 +101,8 @@ def shaping(model: str, stated: Stated) -> dict[str, Any]:
 def make(model: str, stated: Stated) -> tuple[nn.Module, Anatomy]:
     """Returns a network with random weights, and how it is run."""
     kind = _kind(model, stated)
-    network = kind.network(_configured(kind, model, stated), **dict(kind.options))
+    with _quiet():
+        network = kind.network(_configured(kind, model, stated), **dict(kind.options))
     return network, Anatomy(_features, kind.pieces)
 
 

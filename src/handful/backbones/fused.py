@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from handful.backbones.efficientnet_lite import SameConv2d
 from handful.backbones.grouped import GroupedNetwork
+from handful.backbones.rows import Part
 
 if TYPE_CHECKING:
     from handful.backbones.grouped import Body
@@ -48,7 +49,8 @@ class FusedNetwork(GroupedNetwork):
         super().__init__(network.spec, cast("Body", network.body), len(network.groups()))
         self._groups = network.groups()  # kept: some bodies make their groups anew at every call
         for _, group in self._groups:
-            _fuse(group)
+            if not isinstance(group, Part):
+                _fuse(group, with_activations=not network.spec.library)
 
     def groups(self) -> list[tuple[str, nn.Module]]:
         """Returns the layer groups from bottom to top."""
@@ -111,14 +113,18 @@ class FusedConv2d(nn.Module):
         return padding, weight
 
 
-def _fuse(module: nn.Module) -> None:
-    """Replaces every convolution among a module's children, and takes in the activation behind it."""
+def _fuse(module: nn.Module, *, with_activations: bool) -> None:
+    """Replaces every convolution among a module's children, and takes in the activation behind it.
+
+    Libraries use one activation in several places, and not always behind the convolution that it stands behind.
+    """
     children = [(name, child) for name, child in module.named_children() if not isinstance(child, nn.Identity)]
     for (name, child), (next_name, follower) in pairwise([*children, ("", None)]):
-        if isinstance(child, nn.Conv2d):
+        if isinstance(child, nn.Conv2d) and type(child) in (nn.Conv2d, SameConv2d):
             activation = RELU if isinstance(follower, nn.ReLU) else RELU6 if isinstance(follower, nn.ReLU6) else NONE
+            activation = activation if with_activations else NONE
             setattr(module, name, FusedConv2d(child, activation))
             if activation is not NONE:
                 setattr(module, next_name, nn.Identity())
         elif child is not None:
-            _fuse(child)
+            _fuse(child, with_activations=with_activations)

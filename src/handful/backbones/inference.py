@@ -69,7 +69,7 @@ def _fold(module: nn.Module) -> None:
 
     children = list(module.named_children())
     for (name, child), (next_name, next_child) in pairwise(children):
-        if isinstance(child, nn.Conv2d) and isinstance(next_child, nn.BatchNorm2d):
+        if isinstance(child, nn.Conv2d) and type(next_child) is nn.BatchNorm2d:  # others do more than normalise
             setattr(module, name, fuse_conv_bn_eval(child, next_child))
             setattr(module, next_name, nn.Identity())
     for _, child in module.named_children():
