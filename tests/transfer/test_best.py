@@ -190,6 +190,12 @@ def test_networks_worse_than_the_default_on_imagenet_are_not_tried():
     assert [spec.name for spec, _ in candidates([(find("vgg16"), None)])] == ["vgg16"]
 
 
+def test_networks_of_which_nobody_says_how_good_they_are_come_last():
+    unlabelled = replace(find("alexnet"), name="unlabelled", imagenet_top1=None)
+    found = candidates([(spec, None) for spec in (unlabelled, find("lite1"), find("lite0"), find("lite2"))])
+    assert [spec.name for spec, _ in found][-2:] == ["efficientnet-lite1", "unlabelled"]
+
+
 def test_the_network_that_the_user_names_is_the_only_one(toy):
     config = TrainConfig.of({"strategy": "best", "backbone": "toy"})
     assert [spec.name for spec, _ in located(config)] == ["toy"]

@@ -154,14 +154,17 @@ def train_best(
 def candidates(backbones: Sequence[Backbone]) -> tuple[Backbone, ...]:
     """Returns the networks that are worth training: the default one, then those as good on ImageNet, the best first.
 
-    The default one is the quickest, so it comes first. Where it is not among them, all stay as they are.
+    The default one is the quickest, so it comes first. Where it is not among them, all stay as they are. Those of which
+    nobody says how good they are on ImageNet, such as networks that learnt without labels, come last.
     """
     default = [each for each in backbones if each[0].name == DEFAULT_BACKBONE]
     if not default:
         return tuple(backbones)
     ((least, _),) = default
-    others = [each for each in backbones if each not in default and each[0].imagenet_top1 >= least.imagenet_top1]
-    return (*default, *sorted(others, key=lambda each: -each[0].imagenet_top1))
+    told = {each[0].name: each[0].imagenet_top1 or 0.0 for each in backbones}
+    others = [each for each in backbones if each not in default]
+    worth = [each for each in others if told[each[0].name] >= told[least.name] or each[0].imagenet_top1 is None]
+    return (*default, *sorted(worth, key=lambda each: -told[each[0].name]))
 
 
 def turns(backbones: Sequence[Backbone], split: Split) -> Iterator[tuple[Backbone, int]]:
