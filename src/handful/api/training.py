@@ -17,7 +17,7 @@ import numpy as np
 from handful import export
 from handful.api.options import command_line, given_options, one_config
 from handful.api.prediction import Classifier, Predictions
-from handful.backbones import BackboneSpec, licence_words
+from handful.backbones import BackboneSpec, LocatedWeights, licence_words
 from handful.core.advice import Decision
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
@@ -123,9 +123,7 @@ def train(
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
     with staged_folder(folder) as staging, limit_threads(threads):
-        backbones = located(config)
-        check_ways(config, backbones)
-        _say_licences([spec for spec, _ in backbones], watch)
+        backbones = _told(located(config), config, watch)
         with clock("read pictures"):
             table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
         with clock("choose the way"):
@@ -241,8 +239,7 @@ def rank_backbones(
     threads, watch = count_threads(config.run.threads), progress or Silent()
     check_cache()
     with limit_threads(threads):
-        backbones = locate_all(config)
-        check_ways(config, backbones)
+        backbones = _told(locate_all(config), config, watch)
         table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
         return rank(table, parts, config, backbones=backbones, threads=threads, progress=watch)
 
@@ -272,11 +269,15 @@ def _pictures(data: Path, config: TrainConfig, *, threads: int, progress: Progre
     return table, parts
 
 
-def _say_licences(specs: Sequence[BackboneSpec], progress: Progress) -> None:
-    """Says under which licence the weights of other libraries' networks are, before they are used."""
-    for spec in specs:
+def _told(
+    backbones: Sequence[tuple[BackboneSpec, LocatedWeights]], config: TrainConfig, progress: Progress
+) -> Sequence[tuple[BackboneSpec, LocatedWeights]]:
+    """Returns the networks of a run once the options go with them; says the licences of other libraries' weights."""
+    check_ways(config, backbones)
+    for spec, _ in backbones:
         if spec.library:
             progress.say(f"Network {spec.title}; licence of its weights: {licence_words(spec.licence)}.")
+    return backbones
 
 
 def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Split) -> Evaluation:
