@@ -57,7 +57,7 @@ def search(data, time=None, progress=None, **options):
         *data,
         config,
         backbones=locate_weights(config),
-        time=time or Time.unlimited(),
+        time=time or Time.given(TrainConfig()),
         threads=1,
         progress=progress or Silent(),
     )
@@ -92,7 +92,7 @@ def test_training_that_is_shown_to_gain_nothing_is_given_up(data):
     def reason(of_probe, of_trainings):
         halves = np.array_split(np.arange(len(right)), 2)
         found = [judged(rows, of_trainings) for rows in halves]
-        work = _Searching(table, parts, TrainConfig.of(QUICK), 1, Silent(), Time.unlimited())
+        work = _Searching(table, parts, TrainConfig.of(QUICK), 1, Silent(), Time.given(TrainConfig()))
         return work.why_stop(judged(np.arange(len(right)), of_probe), found), work.why_stop(found[0], found[:1])
 
     nothing = f"training layers gained nothing on {len(right)} held-out pictures"
@@ -139,6 +139,7 @@ def test_the_time_is_counted_from_the_start_of_the_run():
     time = Time(100.0, 5.0, lambda: 45.0)
     assert (time.spent, time.left) == (40.0, 60.0)
     assert Time(None, 5.0, lambda: 45.0).left == np.inf
+    assert (Time.given(TrainConfig()).limit, Time.given(TrainConfig.of({"time": "2m"})).limit) == (None, 120.0)
 
 
 def test_the_users_own_validation_part_judges_every_network_once(data):

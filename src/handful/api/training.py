@@ -23,7 +23,6 @@ from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.files import check_cache, free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
-from handful.core.notation import read_duration
 from handful.core.progress import Progress, Silent
 from handful.core.ranking import Ranking
 from handful.core.records import (
@@ -117,8 +116,7 @@ def train(
     """
     config = settled(one_config(config, options))
     watch, clock = progress or Silent(), _Clock()
-    limit = read_duration(config.finetune.time, option="time") if config.finetune.time else None
-    time = Time(limit, start=perf_counter())
+    time = Time.given(config)
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()

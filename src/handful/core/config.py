@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from handful.core import choices as words
 from handful.core.errors import ConfigError
-from handful.core.notation import nearest, read_duration, read_factors, read_miss, read_stack
+from handful.core.notation import check_head, read_duration, read_factors, read_miss
 
 T = TypeVar("T")
 
@@ -52,19 +52,6 @@ def option(
     """Declares a field of a configuration: its default, its help text and its range."""
     declared: T = field(default=default, metadata={"option": Option(text, low, high, choices, check)})
     return declared
-
-
-def check_head(text: str) -> None:
-    """Raises ConfigError for a `head` that is neither a way of fitting one layer nor a stack of layers."""
-    if text in words.HEADS:
-        return
-    if text[:1].isdigit() or text[:1] == "C":
-        read_stack(text)
-        return
-    raise ConfigError(
-        f"head is {text!r}; expected one of {', '.join(words.HEADS)}, or a stack of new layers such as C, 75-C or "
-        f"500d0.5-75-C. {nearest(text, words.HEADS)}".rstrip()
-    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from handful.core.choices import HEADS
 from handful.core.errors import ConfigError
 
 MAX_WIDTH = 65_536
@@ -90,6 +91,19 @@ def read_factors(text: str, *, option: str) -> dict[str, float]:
             raise ConfigError(f"{option} is {text!r}, which names {found['name']!r} twice. Name each layer once.")
         factors[found["name"]] = value
     return factors
+
+
+def check_head(text: str) -> None:
+    """Raises ConfigError for a `head` that is neither a way of fitting one layer nor a stack of layers."""
+    if text in HEADS:
+        return
+    if text[:1].isdigit() or text[:1] == "C":
+        read_stack(text)
+        return
+    raise ConfigError(
+        f"head is {text!r}; expected one of {', '.join(HEADS)}, or a stack of new layers such as C, 75-C or "
+        f"500d0.5-75-C. {nearest(text, HEADS)}".rstrip()
+    )
 
 
 def read_miss(text: str) -> tuple[str, float]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from handful.core.config import FinetuneConfig
 from handful.finetune.freeze import Trainable
 from handful.finetune.precision import Precision, autocast, has_convolutions, suitable_threads
 
@@ -52,23 +53,16 @@ class Gradients:
 
     Args:
         model: what is trained; in training mode.
+        config: the options of its training: label smoothing and sparsity.
         precision: of multiplications.
-        label_smoothing: share of every label that is spread over all classes.
-        sparsity: penalty on the mean absolute activation of the new hidden layers.
-        pool: threads with one core each; None where the model does not fall into portions.
+        pool: threads, each with its share of the cores; None where the model does not fall into portions.
     """
 
     def __init__(
-        self,
-        model: Trainable,
-        *,
-        precision: Precision,
-        label_smoothing: float,
-        sparsity: float,
-        pool: ThreadPoolExecutor | None,
+        self, model: Trainable, config: FinetuneConfig, *, precision: Precision, pool: ThreadPoolExecutor | None
     ) -> None:
         self.model, self.precision, self.pool = model, precision, pool
-        self.label_smoothing, self.sparsity = label_smoothing, sparsity
+        self.label_smoothing, self.sparsity = config.label_smoothing, config.sparsity
         self.parameters = [tensor for tensor in model.parameters() if tensor.requires_grad]
 
     def of(self, inputs: Tensor, labels: Tensor, partners: Tensor, share: float) -> Passed:
@@ -109,7 +103,7 @@ def n_portions(n_images: int) -> int:
 
 
 @contextmanager
-def cores(model: Trainable, batch: int) -> Iterator[ThreadPoolExecutor | None]:
+def open_gradients(model: Trainable, config: FinetuneConfig, *, precision: Precision) -> Iterator[Gradients]:
     """Shares the cores that PyTorch uses among threads, where the pictures of a mini-batch do not depend on each other.
 
     They do where batch normalisation learns statistics. Dropout draws in the order in which pictures come, and a small
@@ -117,19 +111,20 @@ def cores(model: Trainable, batch: int) -> Iterator[ThreadPoolExecutor | None]:
 
     Args:
         model: what is trained.
-        batch: pictures in a mini-batch, at most.
+        config: the options of its training.
+        precision: of multiplications.
     """
     dropout = any(isinstance(layer, nn.Dropout) for layer in model.groups.modules()) or any(model.head.dropout)
     if model.own_statistics or dropout or not has_convolutions(model):
         with suitable_threads(model):
-            yield None
+            yield Gradients(model, config, precision=precision, pool=None)
         return
     n_threads = torch.get_num_threads()
-    n_workers = min(n_threads, n_portions(batch))
+    n_workers = min(n_threads, n_portions(config.batch))
     with ThreadPoolExecutor(n_workers, initializer=torch.set_num_threads, initargs=(n_threads // n_workers,)) as pool:
         torch.set_num_threads(1)
         try:
-            yield pool
+            yield Gradients(model, config, precision=precision, pool=pool)
         finally:
             torch.set_num_threads(n_threads)
 

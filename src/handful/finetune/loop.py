@@ -23,7 +23,7 @@ from handful.core.records import FloatArray, IntArray
 from handful.core.training import Iteration, Training
 from handful.finetune.batches import Batches
 from handful.finetune.freeze import Trainable
-from handful.finetune.gradients import Gradients, cores, in_order
+from handful.finetune.gradients import Gradients, in_order, open_gradients
 from handful.finetune.history import Average, Keeper, finish, pass_accuracy, standing
 from handful.finetune.optimiser import Optimiser
 from handful.finetune.parameters import parameter_groups
@@ -106,18 +106,11 @@ def fit(
     shown = progress or Silent()
     with (
         torch.random.fork_rng(devices=[]),
-        cores(model, config.batch) as pool,
+        open_gradients(model, config, precision=precision) as gradients,
         shown.stage("Training", n_steps) as advance,
     ):
         torch.manual_seed(seed)  # for dropout inside the network's own layers
         model.head.seed_dropout(seed)
-        gradients = Gradients(
-            model,
-            precision=precision,
-            label_smoothing=config.label_smoothing,
-            sparsity=config.sparsity,
-            pool=pool,
-        )
         for iteration in _updates(gradients, batches, config, n_steps=n_steps, due=due, seed=seed):
             done = iteration
             average.update(done.step)
@@ -127,7 +120,7 @@ def fit(
             stopped = why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
             if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
                 with average.in_place():
-                    seen = score(model, validation, precision=precision, pool=pool)
+                    seen = score(model, validation, precision=precision, pool=gradients.pool)
                     done = replace(done, validation_loss=seen.loss, validation_accuracy=seen.accuracy)
                     keeper.look(done)
                 stopped = stopped or keeper.why_stop(config.patience)

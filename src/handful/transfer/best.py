@@ -23,6 +23,7 @@ import numpy as np
 from handful.backbones import BackboneSpec, LocatedWeights, find
 from handful.core.config import TrainConfig
 from handful.core.errors import DataError, TrainingError
+from handful.core.notation import read_duration
 from handful.core.progress import Progress, Silent
 from handful.core.records import FloatArray, ImageTable, IntArray, Split
 from handful.core.search import Attempt, Search
@@ -91,9 +92,10 @@ class Time:
     clock: Callable[[], float] = perf_counter
 
     @classmethod
-    def unlimited(cls) -> Time:
-        """Returns the time of a run that begins now and may take as long as it needs."""
-        return cls(None, perf_counter())
+    def given(cls, config: TrainConfig) -> Time:
+        """Returns the time of a run that begins now, by the option `time`."""
+        text = config.finetune.time
+        return cls(read_duration(text, option="time") if text else None, perf_counter())
 
     @property
     def spent(self) -> float:

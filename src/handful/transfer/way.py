@@ -222,7 +222,7 @@ def train_way(
     See `train_probe`, `train_layers` and `train_best`.
     """
     if config.transfer.strategy == "best":
-        time = time or Time.unlimited()
+        time = time or Time.given(config)
         return train_best(table, split, config, backbones=backbones, time=time, threads=threads, progress=progress)
     if not trains_layers(config):
         return train_probe(table, split, config, backbones=backbones, threads=threads, progress=progress)
