@@ -11,7 +11,7 @@ import pytest
 import handful
 from handful.backbones import find
 from handful.core.config import TrainConfig
-from handful.core.errors import ConfigError
+from handful.core.errors import ConfigError, TrainingError
 from handful.core.progress import Silent
 from handful.core.search import Attempt
 from handful.images import read
@@ -71,7 +71,7 @@ def test_every_training_picture_is_left_out_once(data):
     assert (solved.what, solved.difference, solved.n_held_out) == ("probe", None, len(parts.train))
     assert len(trainings) == N_PARTS
     assert sum(each.n_held_out for each in trainings) == len(parts.train)
-    assert found.search.ended == "every training picture was left out once"
+    assert found.search.ended == "every part of the pictures was left out once"
     assert [line.split(":")[0] for line in told.lines if line.startswith("After")][1:]
     taken = [each for each in found.search.attempts if each.taken]
     assert len(found.model.members) == len(found.heads) == len(found.weights) == len(taken)
@@ -142,6 +142,50 @@ def test_the_time_is_counted_from_the_start_of_the_run():
     assert (Time.given(TrainConfig()).limit, Time.given(TrainConfig.of({"time": "2m"})).limit) == (None, 120.0)
 
 
+def test_a_training_that_fails_does_not_end_the_search(data, monkeypatch):
+    real = best.train_layers
+
+    def failing(*given, part, **options):
+        if part in (1, 3):
+            raise TrainingError("the loss was no longer a number.")
+        return real(*given, part=part, **options)
+
+    monkeypatch.setattr(best, "train_layers", failing)
+    told = Told()
+    found = search(data, progress=told)
+    assert len(found.search.attempts) == 1 + N_PARTS - 2
+    assert told.lines.count("Toy could not be trained: the loss was no longer a number.") == 2
+
+
+def test_options_that_no_training_could_take_are_refused_before_the_probe(data, monkeypatch):
+    monkeypatch.setattr(best, "train_probe", lambda *_, **__: pytest.fail("the probe was made"))
+    with pytest.raises(ConfigError, match="freeze is 99"):
+        search(data, freeze="99")
+
+
+def test_a_run_with_the_users_own_validation_part_goes_through(toy, tmp_path):
+    from handful.testing.pictures import draw_folder
+
+    for part, n in (("train", 14), ("val", 12), ("test", 4)):
+        draw_folder(tmp_path / "data" / part, per_class=n, seed=len(part))
+    for time in (None, "1s"):
+        options = {**QUICK, "strategy": "best", **({"time": time} if time else {})}
+        run = handful.train(tmp_path / "data", tmp_path / f"run-{time}", **options).run
+        assert run.search is not None
+        assert run.validation is None
+        assert run.held_out.n_test == (36 if run.training else 42)
+
+
+def test_the_options_of_the_search_are_told_as_its_own(photos, toy, tmp_path):
+    given = {"backbone": "toy", "interpolation": "bilinear", "size": 32, "epochs": 2, "strategy": "best"}
+    run = handful.train(photos, tmp_path / "run", **given, lr=0.003, batch=8).run
+    assert run.options["backbone"].value == "toy"
+    if run.training:
+        assert (run.options["mixup"].value, run.options["mixup"].reason) == (0.4, "the search's own")
+        assert (run.options["lr"].value, run.options["lr"].reason) == (0.003, "chosen by the user")
+        assert run.options["epochs"].value == 2
+
+
 def test_the_users_own_validation_part_judges_every_network_once(data):
     table, parts = data
     validation, train = parts.train[::4], np.delete(parts.train, np.s_[::4])
@@ -170,6 +214,7 @@ def test_a_time_alone_asks_for_the_search():
     assert settled(TrainConfig.of({"time": "2m"})).transfer.strategy == "best"
     assert settled(TrainConfig.of({"time": "2m", "strategy": "full"})).transfer.strategy == "full"
     assert settled(TrainConfig.of({"time": "2m", "head": "75-C"})).transfer.strategy == "features"
+    assert settled(TrainConfig.of({"time": None})).transfer.strategy == "features"
     assert settled(TrainConfig()).transfer.strategy == "features"
 
 
@@ -179,6 +224,8 @@ def test_options_that_contradict_the_search_are_refused(photos, toy, tmp_path):
     for head in ("ridge", "75-C"):
         with pytest.raises(ConfigError, match=f"head is '{head}', and strategy 'best' chooses output layers itself"):
             handful.train(photos, tmp_path / "run", backbone="toy", strategy="best", head=head)
+    with pytest.raises(ConfigError, match="refit is given, and strategy 'best' averages"):
+        handful.train(photos, tmp_path / "run", backbone="toy", strategy="best", refit=True)
     with pytest.raises(ConfigError, match="folds is 5, strategy is 'best'"):
         handful.train(photos, tmp_path / "run", backbone="toy", strategy="best", folds=5)
     assert not (tmp_path / "run").exists()

@@ -49,17 +49,8 @@ def test_the_probe_answers_alone_where_training_did_worse():
 
 
 def test_both_answer_where_their_average_has_the_lowest_loss():
-    uneven = judged("x", [0, 1, 2], 0.99, 0.99, 0.45)
-    loss = -np.log([0.99, 0.99, 0.45]).mean()
-    assert -np.log(0.7) > loss > -np.log([0.845, 0.845, 0.575]).mean() - 0.2
-    both = -np.log([(0.99 + 0.7) / 2, (0.99 + 0.7) / 2, (0.45 + 0.7) / 2]).mean()
-    expected = (PROBE, uneven) if both < loss else (uneven,)
-    assert choose(PROBE, [uneven], LABELS) == expected
-    torn = judged("x", [0, 1, 2], 0.99, 0.99, 0.4)
-    strong = judged("probe", range(6), *[0.72] * 6)
-    alone = -np.log([0.99, 0.99, 0.4]).mean()
-    assert alone < -np.log(0.72)
-    assert (len(choose(strong, [torn], LABELS)) == 2) == (-np.log([0.855, 0.855, 0.56]).mean() < alone)
+    torn = judged("x", [0, 1, 2], 0.99, 0.99, 0.38)  # mean log loss 0.329; the probe's is 0.357, of both 0.318
+    assert choose(PROBE, [torn], LABELS) == (PROBE, torn)
 
 
 def test_a_network_that_does_worse_is_left_out_and_another_stays():

@@ -156,7 +156,7 @@ def train(
             machine=describe_machine(threads),
             command=command_line(Path(data), config),
             seed=config.run.seed,
-            validation=None if trained.training or chosen.decision else _validation(table, parts, answer, measure),
+            validation=None if _has_chosen(trained, chosen) else _validation(table, parts, answer, measure),
             training=trained.training,
             search=trained.search,
             trust=replace(trust, test_distances=test.distances),
@@ -282,6 +282,11 @@ def _measured(proba: FloatArray, rows: IntArray, *, table: ImageTable, split: Sp
     """Returns the figures of some of the table's pictures, against the training part's most frequent class."""
     labels = table.labels
     return evaluate(proba, labels[rows], classes=table.classes, train_labels=labels[split.train])
+
+
+def _has_chosen(trained: Trained, way: Way) -> bool:
+    """Returns whether something was chosen by the user's validation part, where there is one."""
+    return bool(trained.training) or trained.search is not None or way.decision is not None
 
 
 def _validation(

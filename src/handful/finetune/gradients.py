@@ -114,8 +114,8 @@ def open_gradients(model: Trainable, config: FinetuneConfig, *, precision: Preci
         config: the options of its training.
         precision: of multiplications.
     """
-    dropout = any(isinstance(layer, nn.Dropout) for layer in model.groups.modules()) or any(model.head.dropout)
-    if model.own_statistics or dropout or not has_convolutions(model):
+    draws = any(_draws(layer) for layer in model.groups.modules()) or any(model.head.dropout)
+    if model.own_statistics or draws or not has_convolutions(model):
         with suitable_threads(model):
             yield Gradients(model, config, precision=precision, pool=None)
         return
@@ -127,6 +127,11 @@ def open_gradients(model: Trainable, config: FinetuneConfig, *, precision: Preci
             yield Gradients(model, config, precision=precision, pool=pool)
         finally:
             torch.set_num_threads(n_threads)
+
+
+def _draws(layer: nn.Module) -> bool:
+    """Returns whether a layer drops values at random, by the names that libraries give to the share of them."""
+    return any(isinstance(share := getattr(layer, name, None), float) and share > 0.0 for name in ("p", "drop_prob"))
 
 
 def in_order(pool: ThreadPoolExecutor | None, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -247,6 +247,8 @@ def _keeping(training: Training, checks: Sequence[int]) -> list[str]:
     if training.overfits_from is not None:
         there = "there" if training.overfits_from == training.best_step else f"update {training.overfits_from:,}"
         return [f"{kept}; from {there} on the network only learned its own pictures by heart."]
+    if len(checks) == 1 and training.best_step == checks[0] == training.iterations[-1].step:
+        return [f"{kept}, the last."]
     if len(checks) > 1 and training.best_step == checks[-1]:
         return [f"{kept}, the last: the validation loss was lowest at the end, so more epochs may help."]
     return [f"{kept}: the validation loss was lowest there."]

@@ -1,7 +1,7 @@
 """How a pre-trained network is transferred to the user's pictures, and why that way."""
 
-from handful.transfer.best import Time
 from handful.transfer.choose import choose, decide
+from handful.transfer.clock import Time
 from handful.transfer.cross import check_folds
 from handful.transfer.looks import find_looks
 from handful.transfer.model import Examined, Member, Model, classify, examine

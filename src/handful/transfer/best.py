@@ -13,24 +13,24 @@ rule that equal inputs give equal bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from handful.backbones import BackboneSpec, LocatedWeights, find
+from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.config import TrainConfig
-from handful.core.errors import DataError, TrainingError
-from handful.core.notation import read_duration
+from handful.core.errors import HandfulError, TrainingError
 from handful.core.progress import Progress, Silent
-from handful.core.records import FloatArray, ImageTable, IntArray, Split
+from handful.core.records import FloatArray, ImageTable, IntArray, Resolved, Split
 from handful.core.search import Attempt, Search
 from handful.features import FrozenTrunk, Preprocessing, extract
+from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.judged import Judged, alike, choose, together
-from handful.transfer.layers import N_PARTS, Work, train_layers
+from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
 from handful.transfer.model import classify
 from handful.transfer.plan import DEFAULT_BACKBONE, with_options
 from handful.transfer.probe import Trained, train_probe
@@ -62,8 +62,8 @@ WORTH = 0.5
 FEWEST_SECONDS = 5.0
 """Less than this is not worth the start of a training."""
 
-TRIED_AT_LEAST = 2
-"""Trainings before it is said that training gains nothing: one is judged on a fifth of the pictures."""
+TRIED_AT_LEAST, FEWEST_JUDGED = 2, 30
+"""Trainings, and pictures that they were judged on, before it is said that training gains nothing."""
 
 TIMED, TIMINGS = 32, 3
 """Pictures on which the time of an answer is measured, and how often: the first time opens the network."""
@@ -75,37 +75,6 @@ LONGEST_LOOK = 0.5
 """Part of the time that is left which a single view of all pictures may take; beyond, no training is begun."""
 
 Backbone = tuple[BackboneSpec, LocatedWeights]
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """How long a run may take, and how long it has taken; seconds.
-
-    Attributes:
-        limit: None where there is none.
-        start: when the run began, by `clock`.
-        clock: goes forward only.
-    """
-
-    limit: float | None
-    start: float
-    clock: Callable[[], float] = perf_counter
-
-    @classmethod
-    def given(cls, config: TrainConfig) -> Time:
-        """Returns the time of a run that begins now, by the option `time`."""
-        text = config.finetune.time
-        return cls(read_duration(text, option="time") if text else None, perf_counter())
-
-    @property
-    def spent(self) -> float:
-        """Since the run began."""
-        return self.clock() - self.start
-
-    @property
-    def left(self) -> float:
-        """Until the limit; infinity where there is none."""
-        return math.inf if self.limit is None else self.limit - self.spent
 
 
 def train_best(
@@ -130,27 +99,30 @@ def train_best(
         progress: told about the work, and after every step what it gained.
     """
     work = _Searching(table, split, config, threads, progress, time)
+    work.check(backbones)
     probe = work.probe(backbones[0])
-    progress.say(_told(probe.record))
+    progress.say(_told(probe))
     found: list[Judged] = []
-    ended = "every network was trained" if len(split.validation) else "every training picture was left out once"
+    fault = ""
     for backbone, part in turns(backbones, split):
-        if reason := work.why_stop(probe, found):
-            ended = reason
+        if ended := work.why_stop(probe, found):
             break
         try:
-            judged = work.fine_tuned(backbone, part, probe, found)
-        except (DataError, TrainingError) as error:
-            ended = str(error)
-            break
-        found.append(judged)
-        progress.say(_told(judged.record))
+            found.append(work.fine_tuned(backbone, part, probe, found))
+            progress.say(_told(found[-1]))
+        except (HandfulError, OSError) as error:
+            fault = f"{backbone[0].title} could not be trained: {error}".rstrip(".")
+            progress.say(f"{fault}.")
+    else:
+        done = "every network was trained" if len(split.validation) else "every part of the pictures was left out once"
+        ended = done if found else fault
     progress.say(f"The search is over: {ended}.")
     answer = choose(probe, alike(found, table.labels), table.labels)
     attempts = tuple(
         replace(each.record, taken=any(each.record is one.record for one in answer)) for each in (probe, *found)
     )
-    return together(answer, table, config, Search(time.limit, attempts, ended))
+    search = Search(time.limit, attempts, ended)
+    return together(answer, table, config, search) if answer != (probe,) else replace(probe.trained, search=search)
 
 
 def candidates(backbones: Sequence[Backbone]) -> tuple[Backbone, ...]:
@@ -233,14 +205,14 @@ class _Searching:
 
     def why_stop(self, probe: Judged, found: Sequence[Judged]) -> str:
         """Returns why nothing more is tried, or nothing."""
-        if len(found) >= TRIED_AT_LEAST:
+        rows = np.concatenate([each.rows for each in found]) if found else np.array([], dtype=np.int64)
+        if len(found) >= TRIED_AT_LEAST and len(rows) >= FEWEST_JUDGED:
             labels = self.table.labels
-            rows = np.concatenate([each.rows for each in found])
             proba = np.concatenate([each.proba for each in found])
             right, base = (answers.argmax(axis=1) == labels[rows] for answers in (proba, probe.answers(rows)))
             if sum(paired(right, base)) <= 0.0:
                 return f"training layers gained nothing on {len(rows)} held-out pictures"
-        left = self.time.left - self.after([*found, probe])
+        left = self.left(found, probe)
         needed = WORTH * found[-1].record.seconds if found else 0.0
         if left < max(needed, FEWEST_SECONDS):
             return "the rest of the time is too short for another training"
@@ -258,7 +230,39 @@ class _Searching:
             TrainingError: the loss was no longer a number, or the time is too short.
         """
         began = self.time.spent
-        options: dict[str, Any] = {
+        options = self.options(backbone[0])
+        options["interpolation"] = probe.trained.model.members[0].preprocessing.interpolation
+        config = with_options(self.config, options)
+        options["augmented_views"] = self.n_views(backbone, config, probe)
+        config = with_options(config, {"augmented_views": options["augmented_views"]})
+        trained = train_layers(
+            self.table,
+            self.split,
+            config,
+            backbone=backbone,
+            threads=self.threads,
+            progress=self.progress,
+            part=part,
+            left=None if self.time.limit is None else lambda: self.left(found, probe),
+        )
+        own = {
+            name: Resolved(value, "the search's own")
+            for name, value in options.items()
+            if name not in self.config.given | {"strategy", "head"}
+        }
+        trained = replace(trained, options={**trained.options, **own})
+        return self._judged("fine-tuning", trained, trained.held_out, trained.held_out_proba, began=began, probe=probe)
+
+    def check(self, backbones: Sequence[Backbone]) -> None:
+        """Raises ConfigError where a training could not begin with the options that the user gave."""
+        for spec, _ in backbones:
+            config = with_options(self.config, self.options(spec))
+            check_layers(config, spec, n_classes=len(self.table.classes))
+
+    def options(self, spec: BackboneSpec) -> dict[str, Any]:
+        """Returns the options of a training, where the user gives no others."""
+        looks = {} if self.config.given & {"keep", "patience"} else {"every": NEVER}
+        return {
             "strategy": "freeze",
             "head": "C",
             "start": "probe",
@@ -268,25 +272,16 @@ class _Searching:
             "schedule": "one-cycle",
             "mixup": MIXUP,
             "keep": "last",
-            "every": NEVER,
             "epochs": n_epochs(len(self.split.train)),
-            "size": squares(backbone[0], self.side()),
-            "interpolation": probe.trained.model.members[0].preprocessing.interpolation,
+            "size": squares(spec, self.side()),
             "views": "mirror",
+            **looks,
         }
-        config = with_options(self.config, options)
-        config = with_options(config, {"augmented_views": self.n_views(backbone, config, probe)})
-        trained = train_layers(
-            self.table,
-            self.split,
-            config,
-            backbone=backbone,
-            threads=self.threads,
-            progress=self.progress,
-            part=part,
-            left=None if self.time.limit is None else lambda: self.time.left - self.after([*found, probe]),
-        )
-        return self._judged("fine-tuning", trained, trained.held_out, trained.held_out_proba, began=began, probe=probe)
+
+    def left(self, found: Sequence[Judged], probe: Judged) -> float:
+        """Returns the seconds that a training may take: less what its own answers take, for which the probe's stand."""
+        judging = len(self.split.train) / N_PARTS * probe.seconds_each
+        return self.time.left - self.after([*found, probe]) - judging
 
     def side(self) -> float:
         """Returns the median of the training pictures' shorter sides."""
@@ -363,9 +358,9 @@ class _Searching:
         return min(times) / len(pictures)
 
 
-def _told(record: Attempt) -> str:
+def _told(judged: Judged) -> str:
     """Returns what came of an attempt, in a line."""
-    title = find(record.backbone).title
+    record, title = judged.record, judged.trained.model.members[0].trunk.spec.title
     right = f"{100 * record.accuracy:.1f} % of {record.n_held_out:,} held-out pictures right"
     if record.difference is None or record.standard_error is None:
         return f"After {record.at:.0f} s: a probe of {title}: {right}."

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from handful.core.config import TrainConfig
-from handful.core.records import FloatArray, ImageTable, IntArray
+from handful.core.records import FloatArray, ImageTable, IntArray, Resolved
 from handful.core.search import Attempt, Search
 from handful.heads import choose_temperature, softmax
 from handful.transfer.model import Model
 from handful.transfer.probe import Trained, joined
+
+BY_USER = "chosen by the user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,17 @@ def together(answer: Sequence[Judged], table: ImageTable, config: TrainConfig, s
         held_out[places] += each.answers(rows[places])
     held_out /= held_out.sum(axis=1, keepdims=True)
     members = tuple(member for each in answer for member in each.trained.model.members)
+    names = "+".join(dict.fromkeys(member.trunk.spec.name for member in members))
+    why = "at hand, and on ImageNet no worse than the default one" if config.features.backbone == "auto" else BY_USER
     return Trained(
         model=Model(table.classes, members, table.full_scale, config.reading),
         heads=tuple(head for each in answer for head in each.trained.heads),
         held_out=rows,
         held_out_proba=held_out,
-        options=joined({each.record.backbone: each.trained.options for each in own}),
+        options={
+            **joined({each.record.backbone: each.trained.options for each in own}),
+            "backbone": Resolved(names, why),
+        },
         weights=tuple(used for each in answer for used in each.trained.weights),
         training=tuple(training for each in answer for training in each.trained.training),
         search=search,

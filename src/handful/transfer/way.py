@@ -17,8 +17,9 @@ from handful.core.records import ImageTable, Resolved, Split
 from handful.features import Precision, check_engine
 from handful.finetune import check_extras
 from handful.transfer.bench import Candidate
-from handful.transfer.best import Time, candidates, train_best
+from handful.transfer.best import candidates, train_best
 from handful.transfer.choose import decide
+from handful.transfer.clock import Time
 from handful.transfer.layers import train_layers, trains_layers
 from handful.transfer.plan import BEST, with_options
 from handful.transfer.probe import Trained, locate_weights, train_probe
@@ -64,7 +65,12 @@ class Way:
 
 def settled(config: TrainConfig) -> TrainConfig:
     """Returns the options with the strategy that a time to spend asks for, where the user named none."""
-    searches = "time" in config.given and "strategy" not in config.given and not trains_layers(config)
+    searches = (
+        config.finetune.time is not None
+        and "time" in config.given
+        and "strategy" not in config.given
+        and not trains_layers(config)
+    )
     return replace(config, transfer=replace(config.transfer, strategy="best")) if searches else config
 
 
@@ -128,6 +134,11 @@ def check_ways(config: TrainConfig, backbones: Backbones) -> None:
     if strategy == "best" and config.heads.head != "auto":
         raise ConfigError(
             f"head is {config.heads.head!r}, and strategy 'best' chooses output layers itself. Leave one out."
+        )
+    if strategy == "best" and config.finetune.refit:
+        raise ConfigError(
+            "refit is given, and strategy 'best' averages trainings that each leave other pictures out, so that none "
+            "is wasted. Leave one out."
         )
     if strategy != "features" and config.heads.head in HEADS and config.heads.head != "auto":
         raise ConfigError(

@@ -1,0 +1,42 @@
+"""How long a run may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+from handful.core.config import TrainConfig
+from handful.core.notation import read_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """How long a run may take, and how long it has taken; seconds.
+
+    Attributes:
+        limit: None where there is none.
+        start: when the run began, by `clock`.
+        clock: goes forward only.
+    """
+
+    limit: float | None
+    start: float
+    clock: Callable[[], float] = perf_counter
+
+    @classmethod
+    def given(cls, config: TrainConfig) -> Time:
+        """Returns the time of a run that begins now, by the option `time`."""
+        text = config.finetune.time
+        return cls(read_duration(text, option="time") if text else None, perf_counter())
+
+    @property
+    def spent(self) -> float:
+        """Since the run began."""
+        return self.clock() - self.start
+
+    @property
+    def left(self) -> float:
+        """Until the limit; infinity where there is none."""
+        return math.inf if self.limit is None else self.limit - self.spent
