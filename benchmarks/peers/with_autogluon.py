@@ -23,7 +23,11 @@ from handful.core.errors import ConfigError
 
 ARCHITECTURES = {"efficientnet-lite0": "tf_efficientnet_lite0"}
 SLACK = 2.0
-"""Multiple of the time that the network alone takes for the test pictures, to be kept: they are read too."""
+"""Multiple of the time that the network alone takes, to be kept for pictures that are read too."""
+
+N_SOUPS, HELD_OUT, FIXED = 3, 0.2, 8.0
+"""After its limit AutoGluon answers for the fifth that it held out, once for each of its three best weights, to average
+them; and the seconds that starting to answer takes."""
 
 N_TIMED = 32
 
@@ -71,7 +75,7 @@ def main() -> None:
     if job.backbone != "own":
         folder, seconds = checkpoint(job, job.out.with_name("network"))
         options["model.timm_image.checkpoint_name"] = str(folder)
-        reserve = SLACK * seconds * len(tests)
+        reserve = FIXED + SLACK * seconds * (len(tests) + N_SOUPS * HELD_OUT * len(trainings))
     table = pd.DataFrame(
         {"image": [str(path) for path in trainings], "label": [path.parent.name for path in trainings]}
     )
