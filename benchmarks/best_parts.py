@@ -10,7 +10,6 @@ Five CIFAR-10 classes. By each seed 400 pictures of a class are drawn from the a
 from __future__ import annotations
 
 import argparse
-import io
 import tempfile
 import zipfile
 from pathlib import Path
@@ -22,34 +21,26 @@ import numpy as np
 from benchmarks.cifar_five import CLASSES
 from benchmarks.peers.run import read_seeds
 from benchmarks.record import record
+from handful.backbones import find
 from handful.core.config import TrainConfig
 from handful.core.machine import count_threads, limit_threads
 from handful.core.progress import Silent
 from handful.images import read
 from handful.split import split
 from handful.transfer import classify, locate_weights
-from handful.transfer.best import MIXUP, MOST_VIEWS, NEVER, RATE, n_epochs
+from handful.transfer.best import MOST_VIEWS, RATE, training_options
 from handful.transfer.layers import train_layers
 
 N_TRAIN, N_TEST = 400, 300
 """Pictures of a class."""
 
+NETWORK, SIDE = "efficientnet-lite0", 32.0
+"""The network, and the side of CIFAR-10's pictures."""
+
 WHOLE: dict[str, Any] = {
-    "backbone": "efficientnet-lite0",
-    "strategy": "freeze",
-    "head": "C",
-    "start": "probe",
-    "lr": RATE,
-    "weight_factor": "",
-    "bias_factor": "",
-    "schedule": "one-cycle",
-    "mixup": MIXUP,
-    "keep": "last",
-    "every": NEVER,
-    "epochs": n_epochs(N_TRAIN * len(CLASSES)),
-    "size": 128,
+    "backbone": NETWORK,
+    **training_options(find(NETWORK), n_images=N_TRAIN * len(CLASSES), side=SIDE),
     "interpolation": "bicubic",
-    "views": "mirror",
     "augmented_views": MOST_VIEWS,
 }
 
@@ -82,7 +73,7 @@ def draw(archive: Path, folder: Path, seed: int) -> None:
             for place, member in enumerate(chosen):
                 part = folder / ("train" if place < N_TRAIN else "test") / name
                 part.mkdir(parents=True, exist_ok=True)
-                (part / Path(member).name).write_bytes(io.BytesIO(stored.read(member)).getvalue())
+                (part / Path(member).name).write_bytes(stored.read(member))
 
 
 def accuracy(folder: Path, options: dict[str, Any], seed: int) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from handful.evaluate.conformal import choose_sets, prediction_sets
 from handful.evaluate.familiar import FALSE_ALARMS, are_unlike, as_far, distances, get_familiar
 from handful.evaluate.forecast import forecast
 from handful.evaluate.intervals import upper_bounds, wilson_interval
-from handful.evaluate.metrics import evaluate
+from handful.evaluate.metrics import evaluate, log_loss
 from handful.evaluate.operating import OperatingCurve, choose_threshold, operating_curve
 from handful.evaluate.reject import answers_needed, are_unsure, choose_answering, risk_curve
 from handful.evaluate.resampled import corrected_interval
@@ -31,6 +31,7 @@ __all__ = [
     "evaluate",
     "forecast",
     "get_familiar",
+    "log_loss",
     "operating_curve",
     "prediction_sets",
     "risk_curve",

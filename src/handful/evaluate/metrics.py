@@ -41,19 +41,24 @@ def evaluate(proba: FloatArray, labels: IntArray, *, classes: Sequence[str], tra
     confusion = confusion.astype(np.int64)
     per_class = tuple(_figures(name, confusion, index) for index, name in enumerate(classes))
     present = [figures for figures in per_class if figures.n_test]
-    of_the_truth = proba[np.arange(n_images), labels]
     return Evaluation(
         n_test=n_images,
         accuracy=n_right / n_images,
         accuracy_interval=wilson_interval(n_right, n_images),
         balanced_accuracy=float(np.mean([figures.recall for figures in present])),
         macro_f1=float(np.mean([figures.f1 for figures in present])),
-        log_loss=abs(float(np.mean(np.log(np.clip(of_the_truth, SMALLEST_PROBABILITY, 1.0))))),  # abs: no -0.0
+        log_loss=log_loss(proba, labels),
         calibration_error=calibration_error(calibration_bins(proba, labels)),
         majority_baseline=_majority_baseline(labels, train_labels, n_classes),
         confusion=confusion,
         per_class=per_class,
     )
+
+
+def log_loss(proba: FloatArray, labels: IntArray) -> float:
+    """Returns the mean log loss of probabilities, float64 (N, C), for true classes, int64 (N,), clipped at 1e-15."""
+    of_the_truth = proba[np.arange(len(labels)), labels]
+    return abs(float(np.mean(np.log(np.clip(of_the_truth, SMALLEST_PROBABILITY, 1.0)))))  # abs: no -0.0
 
 
 def _figures(name: str, confusion: IntArray, index: int) -> ClassFigures:

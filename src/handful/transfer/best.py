@@ -26,6 +26,7 @@ from handful.core.errors import HandfulError, TrainingError
 from handful.core.progress import Progress, Silent
 from handful.core.records import FloatArray, ImageTable, IntArray, Resolved, Split
 from handful.core.search import Attempt, Search
+from handful.evaluate import log_loss
 from handful.features import FrozenTrunk, Preprocessing, extract
 from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
@@ -37,10 +38,10 @@ from handful.transfer.probe import Trained, train_probe
 from handful.transfer.tries import paired
 
 RATE = 3e-4
-"""Of AdamW, for new and old layers alike: five CIFAR-10 classes lost a point at half of it and three at thrice."""
+"""Of AdamW, for new and old layers alike. `benchmarks/best_parts.py` tries half and double, and each other part."""
 
 MIXUP = 0.4
-"""Alpha; with it and the last weights kept, those classes gained a point, and two on the weights of the lowest loss."""
+"""Alpha; with it the last weights are kept: they are the ones that the rate ended with."""
 
 NEVER = 1_000_000
 """Updates between looks at the pictures that are left out: they are looked at when the training is over."""
@@ -177,6 +178,31 @@ def n_epochs(n_images: int) -> int:
     return min(max(math.ceil(PASSES / n_images), FEWEST_EPOCHS), MOST_EPOCHS)
 
 
+def training_options(spec: BackboneSpec, *, n_images: int, side: float) -> dict[str, Any]:
+    """Returns the options of a training, by name.
+
+    Args:
+        spec: the network.
+        n_images: training pictures.
+        side: of the pictures, as in `squares`.
+    """
+    return {
+        "strategy": "freeze",
+        "head": "C",
+        "start": "probe",
+        "lr": RATE,
+        "weight_factor": "",
+        "bias_factor": "",
+        "schedule": "one-cycle",
+        "mixup": MIXUP,
+        "keep": "last",
+        "every": NEVER,
+        "epochs": n_epochs(n_images),
+        "size": squares(spec, side),
+        "views": "mirror",
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Searching:
     """What all steps of a search share."""
@@ -232,13 +258,11 @@ class _Searching:
         began = self.time.spent
         options = self.options(backbone[0])
         options["interpolation"] = probe.trained.model.members[0].preprocessing.interpolation
-        config = with_options(self.config, options)
-        options["augmented_views"] = self.n_views(backbone, config, probe)
-        config = with_options(config, {"augmented_views": options["augmented_views"]})
+        options["augmented_views"] = self.n_views(backbone, with_options(self.config, options), probe)
         trained = train_layers(
             self.table,
             self.split,
-            config,
+            with_options(self.config, options),
             backbone=backbone,
             threads=self.threads,
             progress=self.progress,
@@ -261,32 +285,16 @@ class _Searching:
 
     def options(self, spec: BackboneSpec) -> dict[str, Any]:
         """Returns the options of a training, where the user gives no others."""
-        looks = {} if self.config.given & {"keep", "patience"} else {"every": NEVER}
-        return {
-            "strategy": "freeze",
-            "head": "C",
-            "start": "probe",
-            "lr": RATE,
-            "weight_factor": "",
-            "bias_factor": "",
-            "schedule": "one-cycle",
-            "mixup": MIXUP,
-            "keep": "last",
-            "epochs": n_epochs(len(self.split.train)),
-            "size": squares(spec, self.side()),
-            "views": "mirror",
-            **looks,
-        }
+        sides = [min(self.table.pictures[index].width, self.table.pictures[index].height) for index in self.split.train]
+        options = training_options(spec, n_images=len(self.split.train), side=float(np.median(sides)))
+        if self.config.given & {"keep", "patience"}:
+            del options["every"]
+        return options
 
     def left(self, found: Sequence[Judged], probe: Judged) -> float:
         """Returns the seconds that a training may take: less what its own answers take, for which the probe's stand."""
         judging = len(self.split.train) / N_PARTS * probe.seconds_each
         return self.time.left - self.after([*found, probe]) - judging
-
-    def side(self) -> float:
-        """Returns the median of the training pictures' shorter sides."""
-        pictures = [self.table.pictures[index] for index in self.split.train]
-        return float(np.median([min(picture.width, picture.height) for picture in pictures]))
 
     def n_views(self, backbone: Backbone, config: TrainConfig, probe: Judged) -> int:
         """Returns how many changed views of every picture the layers that stay are shown, as the time allows.
@@ -329,7 +337,7 @@ class _Searching:
             size=member.preprocessing.size,
             n_held_out=len(rows),
             accuracy=float(right.mean()),
-            loss=float(-np.log(proba[np.arange(len(rows)), labels].clip(1e-300)).mean()),
+            loss=log_loss(proba, labels),
             difference=difference,
             standard_error=standard_error,
             taken=False,

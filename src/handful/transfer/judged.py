@@ -10,6 +10,7 @@ import numpy as np
 from handful.core.config import TrainConfig
 from handful.core.records import FloatArray, ImageTable, IntArray, Resolved
 from handful.core.search import Attempt, Search
+from handful.evaluate import log_loss
 from handful.heads import choose_temperature, softmax
 from handful.transfer.model import Model
 from handful.transfer.probe import Trained, joined
@@ -17,9 +18,9 @@ from handful.transfer.probe import Trained, joined
 BY_USER = "chosen by the user"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What was made, and its answers for training pictures that it did not see.
+    """What was made, and its answers for training pictures that it did not see; equal only to itself.
 
     Attributes:
         trained: what was made; of one network.
@@ -77,32 +78,23 @@ def choose(probe: Judged, found: Sequence[Judged], labels: IntArray) -> tuple[Ju
         labels: int64, of the whole table.
     """
 
-    def loss(answer: Sequence[tuple[Judged, ...]]) -> float:
-        logs = []
-        for members in answer:
-            own = [each for each in members if each is not probe] or [probe]
-            rows = own[0].rows
-            proba = np.mean([each.answers(rows) for each in members], axis=0)
-            logs.append(-np.log(proba[np.arange(len(rows)), labels[rows]].clip(1e-300)))
-        return float(np.concatenate(logs).mean())
+    def losses(own: Sequence[Judged]) -> tuple[float, float, float]:
+        """Returns the log loss of trainings, of the probe, and of their average, on the pictures of the trainings."""
+        rows = np.concatenate([each.rows for each in own])
+        trained, solved = np.concatenate([each.proba for each in own]), probe.answers(rows)
+        alone, of_probe, both = (log_loss(each, labels[rows]) for each in (trained, solved, (trained + solved) / 2.0))
+        return alone, of_probe, both
 
-    names = dict.fromkeys(each.record.backbone for each in found)
     kept: list[Judged] = []
-    for name in names:
+    for name in dict.fromkeys(each.record.backbone for each in found):
         own = [each for each in found if each.record.backbone == name]
-        if loss([(each,) for each in own]) < _probe_loss(probe, own, labels):
+        alone, of_probe, _ = losses(own)
+        if alone < of_probe:
             kept += own
     if not kept:
         return (probe,)
-    both = loss([(each, probe) for each in kept])
-    return (probe, *kept) if both < loss([(each,) for each in kept]) else tuple(kept)
-
-
-def _probe_loss(probe: Judged, others: Sequence[Judged], labels: IntArray) -> float:
-    """Returns the probe's log loss on the pictures that others were judged on."""
-    rows = np.concatenate([each.rows for each in others])
-    right = probe.answers(rows)[np.arange(len(rows)), labels[rows]]
-    return float(-np.log(right.clip(1e-300)).mean())
+    alone, _, both = losses(kept)
+    return (probe, *kept) if both < alone else tuple(kept)
 
 
 def _tempered(trained: Trained, temperature: float) -> Trained:
