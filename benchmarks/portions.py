@@ -1,4 +1,4 @@
-"""Mini-batches in portions, each on its share of the cores, against all cores on the whole: alone, and beside a busy one.
+"""Mini-batches in portions, each on its share of the cores, against all cores on the whole, beside a busy core too.
 
 python -m benchmarks.portions
 """
