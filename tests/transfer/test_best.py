@@ -184,6 +184,10 @@ def test_the_options_of_the_search_are_told_as_its_own(photos, toy, tmp_path):
         assert (run.options["mixup"].value, run.options["mixup"].reason) == (0.4, "the search's own")
         assert (run.options["lr"].value, run.options["lr"].reason) == (0.003, "chosen by the user")
         assert run.options["epochs"].value == 2
+        assert (run.options["interpolation"].value, run.options["interpolation"].reason) == (
+            "bilinear",
+            "chosen by the user",
+        )
 
 
 def test_the_users_own_validation_part_judges_every_network_once(data):

@@ -74,7 +74,7 @@ def search_line(search: Search) -> str:
     line = f"A probe had {percent(probe.accuracy)} right when held out"
     if gain is not None:
         taken = sum(each.taken for each in search.trained)
-        fate = f"{taken} of them averaged" if taken else "none of them taken"
+        fate = f"{taken} of them averaged" if taken > 1 else "and one was taken" if taken else "and none was taken"
         points = f"{100 * gain[0]:+.1f} points (standard error {100 * gain[1]:.1f})"
         line += f"; {counted(len(search.trained), 'training')} then brought {points} on the same pictures, {fate}"
     return f"{line}. It ended because {printable(search.ended)}."

@@ -257,7 +257,8 @@ class _Searching:
         """
         began = self.time.spent
         options = self.options(backbone[0])
-        options["interpolation"] = probe.trained.model.members[0].preprocessing.interpolation
+        chosen = probe.trained.options["interpolation"]
+        options["interpolation"] = chosen.value
         options["augmented_views"] = self.n_views(backbone, with_options(self.config, options), probe)
         trained = train_layers(
             self.table,
@@ -270,7 +271,7 @@ class _Searching:
             left=None if self.time.limit is None else lambda: self.left(found, probe),
         )
         own = {
-            name: Resolved(value, "the search's own")
+            name: chosen if name == "interpolation" else Resolved(value, "the search's own")
             for name, value in options.items()
             if name not in self.config.given | {"strategy", "head"}
         }
