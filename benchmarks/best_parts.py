@@ -4,7 +4,7 @@ python -m benchmarks.best_parts CIFAR10.zip [--seeds 0-2] [--parts mixup,start]
 
 Five CIFAR-10 classes. By each seed 400 pictures of a class are drawn from the archive's train/ part to learn from, and
 300 others of it to test with; its test/ part is not read. One network (Lite0), one fifth left out, as in
-`handful.transfer.best`. Differences are paired: over seeds, each on the same pictures.
+`handful.transfer.lpft`. Differences are paired: over seeds, each on the same pictures.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from handful.core.progress import Silent
 from handful.images import read
 from handful.split import split
 from handful.transfer import classify, locate_weights
-from handful.transfer.best import MOST_VIEWS, RATE, training_options
+from handful.transfer.best import MOST_VIEWS
 from handful.transfer.layers import train_layers
+from handful.transfer.lpft import RATE, training_options
 
 N_TRAIN, N_TEST = 400, 300
 """Pictures of a class."""

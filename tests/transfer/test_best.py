@@ -17,8 +17,9 @@ from handful.core.search import Attempt
 from handful.images import read
 from handful.split import split
 from handful.transfer import Time, best, layers, locate_weights, located, probe, settled
-from handful.transfer.best import N_PARTS, _Searching, candidates, n_epochs, squares, train_best, turns
+from handful.transfer.best import N_PARTS, Turn, _Searching, candidates, train_best, turns
 from handful.transfer.judged import Judged
+from handful.transfer.lpft import training_options
 
 QUICK = {"backbone": "toy", "batch": 8, "epochs": 3, "lr": 0.003, "interpolation": "bilinear", "size": 32}
 
@@ -71,7 +72,7 @@ def test_every_training_picture_is_left_out_once(data):
     assert (solved.what, solved.difference, solved.n_held_out) == ("probe", None, len(parts.train))
     assert len(trainings) == N_PARTS
     assert sum(each.n_held_out for each in trainings) == len(parts.train)
-    assert found.search.ended == "every part of the pictures was left out once"
+    assert found.search.ended == "every part of the pictures was left out"
     assert [line.split(":")[0] for line in told.lines if line.startswith("After")][1:]
     taken = [each for each in found.search.attempts if each.taken]
     assert len(found.model.members) == len(found.heads) == len(found.weights) == len(taken)
@@ -79,7 +80,7 @@ def test_every_training_picture_is_left_out_once(data):
     np.testing.assert_allclose(found.held_out_proba.sum(axis=1), 1.0)
 
 
-def test_training_that_is_shown_to_gain_nothing_is_given_up(data):
+def test_training_that_is_shown_to_gain_nothing_is_given_up(data, toy):
     table, parts = data
     record = Attempt("fine-tuning", "toy", 32, 1, 0.5, 1.0, 0.0, 0.0, False, 1.0, 1.0)
     right = np.eye(3)[table.labels[parts.train]]
@@ -93,7 +94,8 @@ def test_training_that_is_shown_to_gain_nothing_is_given_up(data):
         halves = np.array_split(np.arange(len(right)), 2)
         found = [judged(rows, of_trainings) for rows in halves]
         work = _Searching(table, parts, TrainConfig.of(QUICK), 1, Silent(), Time.given(TrainConfig()))
-        return work.why_stop(judged(np.arange(len(right)), of_probe), found), work.why_stop(found[0], found[:1])
+        probe, turn = judged(np.arange(len(right)), of_probe), Turn((find("toy"), None), 0, 0)
+        return work.why_stop(turn, [probe], found), work.why_stop(turn, found[:1], found[:1])
 
     nothing = f"training layers gained nothing on {len(right)} held-out pictures"
     assert reason(right, wrong) == (nothing, "")
@@ -255,11 +257,42 @@ def test_the_network_that_the_user_names_is_the_only_one(toy):
 
 def test_networks_take_turns_and_parts_are_left_out_in_order(data):
     _, parts = data
-    assert list(turns(["a", "b"], parts)) == [("a", 0), ("b", 1), ("a", 2), ("b", 3), ("a", 4)]
-    assert list(turns(["a", "b"], replace(parts, validation=parts.test))) == [("a", 0), ("b", 1)]
+    first = [("a", 0, 0), ("b", 1, 0), ("a", 2, 0), ("b", 3, 0), ("a", 4, 0)]
+    assert list(turns(["a", "b"], parts, n_laps=1)) == first
+    assert list(turns(["a", "b"], parts, n_laps=2))[5:7] == [("b", 0, 1), ("a", 1, 1)]
+    judged_by_the_user = replace(parts, validation=parts.test)
+    assert list(turns(["a", "b"], judged_by_the_user, n_laps=2)) == [("a", 0, 0), ("b", 1, 0), ("a", 0, 1), ("b", 1, 1)]
 
 
-def test_few_pictures_are_shown_more_often_and_large_ones_larger():
-    assert [n_epochs(n) for n in (20, 400, 1600, 2000, 100_000)] == [40, 40, 10, 8, 5]
-    lite0 = find("efficientnet-lite0")
-    assert [squares(lite0, side) for side in (32.0, 159.0, 160.0, 4000.0)] == [128, 128, 160, 160]
+def test_a_second_lap_takes_larger_squares_and_there_is_none_where_they_could_not_grow(data, monkeypatch):
+    monkeypatch.setattr(best, "training_options", _growing)
+    given = {name: value for name, value in QUICK.items() if name != "size"}
+    config = TrainConfig.of({**given, "strategy": "best"})
+    found = train_best(
+        *data, config, backbones=locate_weights(config), time=Time.given(TrainConfig()), threads=1, progress=Silent()
+    )
+    trained = found.search.trained
+    assert [each.size for each in trained] == [32] * N_PARTS + [48] * N_PARTS
+    assert found.search.n_judged == sum(each.n_held_out for each in trained) // 2
+    assert set(found.held_out) == set(data[1].train) or found.training == ()
+    assert len({each.size for each in search(data).search.trained}) == 1
+
+
+def _growing(spec, *, n_images, side, lap=0):
+    """Returns the options of a training whose squares grow."""
+    return {**training_options(spec, n_images=n_images, side=side, lap=lap), "size": 32 + 16 * lap, "epochs": 1}
+
+
+def test_few_pictures_are_shown_to_all_networks_as_they_are_first(data, monkeypatch):
+    told = Told()
+    config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
+    work = _Searching(*data, config, 1, told, Time.given(TrainConfig()))
+    (backbone,) = locate_weights(config)
+    monkeypatch.setattr(best, "squares", lambda spec, side: 40)
+    first = work.probe(backbone)
+    others = list(work.more_probes([backbone, backbone], first))
+    assert [each.record.size for each in others] == [first.record.size, 40, 40]
+    assert others[0].record.difference == 0.0
+    assert [line.split(": ")[1] for line in told.lines] == ["a probe of Toy"] * 4
+    monkeypatch.setattr(best, "FEW", len(data[1].train) - 1)
+    assert list(work.more_probes([backbone, backbone], first)) == []

@@ -71,12 +71,16 @@ def headline(run: Run) -> str:
 def search_line(search: Search) -> str:
     """Returns what the time was spent on, and what it brought, in a line."""
     probe, gain = search.attempts[0], search.gain
-    line = f"A probe had {percent(probe.accuracy)} right when held out"
+    probes = [each for each in search.attempts if each.what == "probe"]
+    whose = f"The first of {len(probes)} probes" if len(probes) > 1 else "A probe"
+    line = f"{whose} had {percent(probe.accuracy)} right when held out"
     if gain is not None:
         taken = sum(each.taken for each in search.trained)
         fate = f"{taken} of them averaged" if taken > 1 else "and one was taken" if taken else "and none was taken"
         points = f"{100 * gain[0]:+.1f} points (standard error {100 * gain[1]:.1f})"
         line += f"; {counted(len(search.trained), 'training')} then brought {points} on the same pictures, {fate}"
+    if len(probes) > 1:
+        line += f"; {counted(sum(each.taken for each in probes), 'probe')} in the answer"
     return f"{line}. It ended because {printable(search.ended)}."
 
 

@@ -12,11 +12,10 @@ rule that equal inputs give equal bytes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,27 +31,11 @@ from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
+from handful.transfer.lpft import choose_augmentation, squares, training_options
 from handful.transfer.model import classify
 from handful.transfer.plan import DEFAULT_BACKBONE, with_options
 from handful.transfer.probe import Trained, train_probe
 from handful.transfer.tries import paired
-
-RATE = 3e-4
-"""Of AdamW, for new and old layers alike. `benchmarks/best_parts.py` tries half and double, and each other part."""
-
-MIXUP = 0.4
-"""Alpha; with it the last weights are kept: they are the ones that the rate ended with."""
-
-NEVER = 1_000_000
-"""Updates between looks at the pictures that are left out: they are looked at when the training is over."""
-
-PASSES = 16_000
-FEWEST_EPOCHS, MOST_EPOCHS = 5, 40
-"""Pictures that a training is shown, within so many epochs: 8 for 2 000 pictures."""
-
-SMALLER, SMALLEST = 5 / 7, 4 / 7
-"""Side of the squares that networks are trained on, over that of their own: 160 of 224 takes half of the time, and 128,
-for pictures that have no more detail than that, a third."""
 
 RESERVE = 10.0
 """Seconds for what comes after the search but the answers for the test part: heat maps, the model, the report."""
@@ -74,6 +57,12 @@ VIEWS_SHARE, MOST_VIEWS = 0.25, 8
 
 LONGEST_LOOK = 0.5
 """Part of the time that is left which a single view of all pictures may take; beyond, no training is begun."""
+
+N_LAPS = 2
+"""How often every part of the pictures is left out: the second time, networks are trained on larger squares."""
+
+FEW = 500
+"""Training pictures up to which output layers on all networks at hand, and on smaller squares, are solved for first."""
 
 Backbone = tuple[BackboneSpec, LocatedWeights]
 
@@ -101,29 +90,32 @@ def train_best(
     """
     work = _Searching(table, split, config, threads, progress, time)
     work.check(backbones)
-    probe = work.probe(backbones[0])
-    progress.say(_told(probe))
+    probes = [work.probe(backbones[0])]
+    probes += work.more_probes(backbones, probes[0])
+    shown = work.shown(probes[0])
     found: list[Judged] = []
     fault = ""
-    for backbone, part in turns(backbones, split):
-        if ended := work.why_stop(probe, found):
+    for turn in turns(backbones, split, n_laps=N_LAPS):
+        if ended := work.why_stop(turn, probes, found):
             break
         try:
-            found.append(work.fine_tuned(backbone, part, probe, found))
+            found.append(work.fine_tuned(turn, shown, probes, found))
             progress.say(_told(found[-1]))
         except (HandfulError, OSError) as error:
-            fault = f"{backbone[0].title} could not be trained: {error}".rstrip(".")
+            fault = f"{turn.backbone[0].title} could not be trained: {error}".rstrip(".")
             progress.say(f"{fault}.")
     else:
-        done = "every network was trained" if len(split.validation) else "every part of the pictures was left out once"
-        ended = done if found else fault
+        ended = work.done if found else fault
     progress.say(f"The search is over: {ended}.")
-    answer = choose(probe, alike(found, table.labels), table.labels)
+    answer = choose(probes, alike(found, table.labels), table.labels)
     attempts = tuple(
-        replace(each.record, taken=any(each.record is one.record for one in answer)) for each in (probe, *found)
+        replace(each.record, taken=any(each.record is one.record for one in answer)) for each in (*probes, *found)
     )
-    search = Search(time.limit, attempts, ended)
-    return together(answer, table, config, search) if answer != (probe,) else replace(probe.trained, search=search)
+    judged = np.unique(np.concatenate([each.rows for each in found])) if found else []
+    search = Search(time.limit, attempts, ended, n_judged=len(judged))
+    if answer == (probes[0],):
+        return replace(probes[0].trained, search=search)
+    return together(answer, table, config, search)
 
 
 def candidates(backbones: Sequence[Backbone]) -> tuple[Backbone, ...]:
@@ -142,65 +134,22 @@ def candidates(backbones: Sequence[Backbone]) -> tuple[Backbone, ...]:
     return (*default, *sorted(worth, key=lambda each: -told[each[0].name]))
 
 
-def turns(backbones: Sequence[Backbone], split: Split) -> Iterator[tuple[Backbone, int]]:
-    """Yields which network is trained next, and which part of the training pictures is left out.
+class Turn(NamedTuple):
+    """A training: of which network, without which part of the training pictures, and how often all were left out."""
 
-    With the user's own validation part nothing has to be left out, and every network is trained once.
+    backbone: Backbone
+    part: int
+    lap: int
+
+
+def turns(backbones: Sequence[Backbone], split: Split, *, n_laps: int) -> Iterator[Turn]:
+    """Yields the trainings in their order.
+
+    With the user's own validation part nothing has to be left out, and every network is trained once in a lap.
     """
     n_turns = len(backbones) if len(split.validation) else N_PARTS
-    for turn in range(n_turns):
-        yield backbones[turn % len(backbones)], turn
-
-
-def squares(spec: BackboneSpec, side: float) -> int:
-    """Returns the side of the squares that a network is trained on, a multiple of 32.
-
-    Args:
-        spec: the network.
-        side: of the pictures, in pixels: the median of the shorter ones.
-
-    Example:
-        >>> from handful.backbones import find
-        >>> squares(find("efficientnet-lite2"), 32.0), squares(find("efficientnet-lite2"), 300.0)
-        (128, 160)
-    """
-    share = SMALLER if side >= SMALLER * spec.input_size else SMALLEST
-    return max(32 * int(spec.input_size * share / 32), spec.min_size)
-
-
-def n_epochs(n_images: int) -> int:
-    """Returns how often a training sees every picture.
-
-    Example:
-        >>> n_epochs(2000), n_epochs(50)
-        (8, 40)
-    """
-    return min(max(math.ceil(PASSES / n_images), FEWEST_EPOCHS), MOST_EPOCHS)
-
-
-def training_options(spec: BackboneSpec, *, n_images: int, side: float) -> dict[str, Any]:
-    """Returns the options of a training, by name.
-
-    Args:
-        spec: the network.
-        n_images: training pictures.
-        side: of the pictures, as in `squares`.
-    """
-    return {
-        "strategy": "freeze",
-        "head": "C",
-        "start": "probe",
-        "lr": RATE,
-        "weight_factor": "",
-        "bias_factor": "",
-        "schedule": "one-cycle",
-        "mixup": MIXUP,
-        "keep": "last",
-        "every": NEVER,
-        "epochs": n_epochs(n_images),
-        "size": squares(spec, side),
-        "views": "mirror",
-    }
+    for turn in range(n_laps * n_turns):
+        yield Turn(backbones[turn % len(backbones)], turn % n_turns, turn // n_turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,69 +163,118 @@ class _Searching:
     progress: Progress
     time: Time
 
-    def probe(self, backbone: Backbone) -> Judged:
-        """Returns the output layer that is solved for on the network as it is."""
+    def probe(
+        self, backbone: Backbone, options: dict[str, Any] | None = None, *, first: Judged | None = None
+    ) -> Judged:
+        """Returns the output layer that is solved for on a network as it is, and says how it compares to the first."""
         began = self.time.spent
-        config = with_options(self.config, {"strategy": "features", "head": "auto"})
+        config = with_options(self.config, {"strategy": "features", "head": "auto", **(options or {})})
         trained = train_probe(
             self.table, self.split, config, backbones=(backbone,), threads=self.threads, progress=self.progress
         )
-        if not len(self.split.validation):
-            return self._judged("probe", trained, trained.held_out, trained.held_out_proba, began=began)
-        pictures = [self.table.pictures[index] for index in self.split.validation]
-        proba = classify(
-            trained.model, self.table, pictures, threads=self.threads, progress=self.progress, use_cache=True
-        )
-        return self._judged("probe", trained, self.split.validation, proba, began=began)
+        rows, proba = trained.held_out, trained.held_out_proba
+        if len(self.split.validation):
+            rows = self.split.validation
+            pictures = [self.table.pictures[index] for index in rows]
+            proba = classify(
+                trained.model, self.table, pictures, threads=self.threads, progress=self.progress, use_cache=True
+            )
+        judged = self._judged("probe", trained, rows, proba, began=began, first=first)
+        self.progress.say(_told(judged))
+        return judged
 
-    def why_stop(self, probe: Judged, found: Sequence[Judged]) -> str:
+    def more_probes(self, backbones: Sequence[Backbone], first: Judged) -> Iterator[Judged]:
+        """Yields output layers on the other networks, and on smaller squares, where pictures are few."""
+        if len(self.split.train) > FEW:
+            return
+        ways: list[tuple[Backbone, dict[str, Any]]] = [(each, {}) for each in backbones[1:]]
+        if "size" not in self.config.given:
+            ways += [(each, {"size": squares(each[0], 0.0)}) for each in backbones]
+        made = [first]
+        for backbone, options in ways:
+            if self.left(made) < max(made[-1].record.seconds, FEWEST_SECONDS):
+                return
+            made.append(self.probe(backbone, options, first=first))
+            yield made[-1]
+
+    def shown(self, probe: Judged) -> dict[str, Resolved]:
+        """Returns how the pictures are shown to networks that are trained, by option, as far as they decide it."""
+        (member,) = probe.trained.model.members
+        interpolation = probe.trained.options["interpolation"]
+        if "augmentation" in self.config.given:
+            return {"interpolation": interpolation}
+        changes = choose_augmentation(
+            member.trunk,
+            member.preprocessing,
+            table=self.table,
+            split=self.split,
+            seed=self.config.run.seed,
+            threads=self.threads,
+            progress=self.progress,
+        )
+        return {"interpolation": interpolation, "augmentation": changes}
+
+    def why_stop(self, turn: Turn, probes: Sequence[Judged], found: Sequence[Judged]) -> str:
         """Returns why nothing more is tried, or nothing."""
         rows = np.concatenate([each.rows for each in found]) if found else np.array([], dtype=np.int64)
         if len(found) >= TRIED_AT_LEAST and len(rows) >= FEWEST_JUDGED:
             labels = self.table.labels
             proba = np.concatenate([each.proba for each in found])
-            right, base = (answers.argmax(axis=1) == labels[rows] for answers in (proba, probe.answers(rows)))
+            right, base = (answers.argmax(axis=1) == labels[rows] for answers in (proba, probes[0].answers(rows)))
             if sum(paired(right, base)) <= 0.0:
                 return f"training layers gained nothing on {len(rows)} held-out pictures"
-        left = self.left(found, probe)
-        needed = WORTH * found[-1].record.seconds if found else 0.0
-        if left < max(needed, FEWEST_SECONDS):
+        if not found:
+            needed = FEWEST_SECONDS
+        else:
+            spec, last = turn.backbone[0], found[-1].record
+            size = self.options(spec, lap=turn.lap)["size"]
+            if turn.lap and ("size" in self.config.given or size <= self.options(spec, lap=turn.lap - 1)["size"]):
+                return self.done
+            needed = max(WORTH * last.seconds * (size / last.size) ** 2, FEWEST_SECONDS)
+        if self.left([*probes, *found]) < needed:
             return "the rest of the time is too short for another training"
         return ""
 
-    def after(self, found: Sequence[Judged]) -> float:
-        """Returns the seconds that are needed after the search: answers of all for the test part, and the report."""
-        return RESERVE + len(self.split.test) * sum(each.seconds_each for each in found)
+    @property
+    def done(self) -> str:
+        """What was done when nothing is left to do."""
+        return "every network was trained" if len(self.split.validation) else "every part of the pictures was left out"
 
-    def fine_tuned(self, backbone: Backbone, part: int, probe: Judged, found: Sequence[Judged]) -> Judged:
+    def after(self, made: Sequence[Judged]) -> float:
+        """Returns the seconds that are needed after the search: answers of all for the test part, and the report."""
+        return RESERVE + len(self.split.test) * sum(each.seconds_each for each in made)
+
+    def fine_tuned(
+        self, turn: Turn, shown: dict[str, Resolved], probes: Sequence[Judged], found: Sequence[Judged]
+    ) -> Judged:
         """Returns a network whose upper layers were trained without a part of the pictures.
 
         Raises:
             DataError: no picture can be spared to be left out.
             TrainingError: the loss was no longer a number, or the time is too short.
         """
-        began = self.time.spent
-        options = self.options(backbone[0])
-        chosen = probe.trained.options["interpolation"]
-        options["interpolation"] = chosen.value
-        options["augmented_views"] = self.n_views(backbone, with_options(self.config, options), probe)
+        began, made = self.time.spent, [*probes, *found]
+        options = self.options(turn.backbone[0], lap=turn.lap) | {name: each.value for name, each in shown.items()}
+        options["augmented_views"] = self.n_views(turn.backbone, with_options(self.config, options), made)
         trained = train_layers(
             self.table,
             self.split,
             with_options(self.config, options),
-            backbone=backbone,
+            backbone=turn.backbone,
             threads=self.threads,
             progress=self.progress,
-            part=part,
-            left=None if self.time.limit is None else lambda: self.left(found, probe),
+            part=turn.part,
+            left=None if self.time.limit is None else lambda: self.left(made),
         )
         own = {
-            name: chosen if name == "interpolation" else Resolved(value, "the search's own")
+            name: shown.get(name, Resolved(value, "the search's own"))
             for name, value in options.items()
             if name not in self.config.given | {"strategy", "head"}
         }
         trained = replace(trained, options={**trained.options, **own})
-        return self._judged("fine-tuning", trained, trained.held_out, trained.held_out_proba, began=began, probe=probe)
+        return self._judged(
+            "fine-tuning", trained, trained.held_out, trained.held_out_proba, began=began, first=probes[0]
+        )
 
     def check(self, backbones: Sequence[Backbone]) -> None:
         """Raises ConfigError where a training could not begin with the options that the user gave."""
@@ -284,20 +282,20 @@ class _Searching:
             config = with_options(self.config, self.options(spec))
             check_layers(config, spec, n_classes=len(self.table.classes))
 
-    def options(self, spec: BackboneSpec) -> dict[str, Any]:
+    def options(self, spec: BackboneSpec, *, lap: int = 0) -> dict[str, Any]:
         """Returns the options of a training, where the user gives no others."""
         sides = [min(self.table.pictures[index].width, self.table.pictures[index].height) for index in self.split.train]
-        options = training_options(spec, n_images=len(self.split.train), side=float(np.median(sides)))
+        options = training_options(spec, n_images=len(self.split.train), side=float(np.median(sides)), lap=lap)
         if self.config.given & {"keep", "patience"}:
             del options["every"]
         return options
 
-    def left(self, found: Sequence[Judged], probe: Judged) -> float:
+    def left(self, made: Sequence[Judged]) -> float:
         """Returns the seconds that a training may take: less what its own answers take, for which the probe's stand."""
-        judging = len(self.split.train) / N_PARTS * probe.seconds_each
-        return self.time.left - self.after([*found, probe]) - judging
+        judging = len(self.split.train) / N_PARTS * made[0].seconds_each
+        return self.time.left - self.after([*made, made[0]]) - judging
 
-    def n_views(self, backbone: Backbone, config: TrainConfig, probe: Judged) -> int:
+    def n_views(self, backbone: Backbone, config: TrainConfig, made: Sequence[Judged]) -> int:
         """Returns how many changed views of every picture the layers that stay are shown, as the time allows.
 
         Raises:
@@ -308,7 +306,7 @@ class _Searching:
         trunk = frozen_trunk(backbone, config, threads=self.threads, progress=self.progress)
         plan = Work(self.table, self.split, config, *backbone, self.threads, self.progress).plan()
         seconds = self._seconds_each(trunk, plan.preprocessing) * len(self.split.train)
-        left = self.time.left - self.after([probe])
+        left = self.left(made)
         if seconds > LONGEST_LOOK * left:
             raise TrainingError(f"the rest of the time is too short to show {backbone[0].title} the pictures")
         return min(max(int(VIEWS_SHARE * left / seconds), 1), MOST_VIEWS)
@@ -321,15 +319,15 @@ class _Searching:
         proba: FloatArray,
         *,
         began: float,
-        probe: Judged | None = None,
+        first: Judged | None = None,
     ) -> Judged:
         """Returns what was made with its figures on some pictures that it did not see."""
         (member,) = trained.model.members
         labels = self.table.labels[rows]
         right = proba.argmax(axis=1) == labels
         difference, standard_error = None, None
-        if probe is not None:
-            difference, standard_error = paired(right, probe.answers(rows).argmax(axis=1) == labels)
+        if first is not None:
+            difference, standard_error = paired(right, first.answers(rows).argmax(axis=1) == labels)
         each = self._seconds_each(member.trunk, member.preprocessing) if self.time.limit is not None else 0.0
         spent = self.time.spent
         record = Attempt(
@@ -370,10 +368,12 @@ class _Searching:
 def _told(judged: Judged) -> str:
     """Returns what came of an attempt, in a line."""
     record, title = judged.record, judged.trained.model.members[0].trunk.spec.title
+    made = f"a probe of {title}" if record.what == "probe" else f"{title} fine-tuned"
     right = f"{100 * record.accuracy:.1f} % of {record.n_held_out:,} held-out pictures right"
+    line = f"After {record.at:.0f} s: {made}: {right}"
     if record.difference is None or record.standard_error is None:
-        return f"After {record.at:.0f} s: a probe of {title}: {right}."
+        return f"{line}."
     return (
-        f"After {record.at:.0f} s: {title} fine-tuned: {right}, {100 * record.difference:+.1f} points (standard error "
-        f"{100 * record.standard_error:.1f}) on the probe."
+        f"{line}, {100 * record.difference:+.1f} points (standard error {100 * record.standard_error:.1f}) on the "
+        "first probe."
     )

@@ -66,35 +66,65 @@ def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
     ]
 
 
-def choose(probe: Judged, found: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
-    """Returns what is averaged: the probe, the trained networks, or both, whichever has the lowest held-out log loss.
+def choose(probes: Sequence[Judged], found: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
+    """Returns what is averaged, by held-out log loss: probes, trained networks, or both.
 
-    A network counts by all its trainings together, and is left out where the probe alone does better on the pictures
-    that they were judged on.
+    Probes are taken from the best one on, as long as their average gets better. A network counts by all its trainings
+    together, and is left out where they neither do better than the probes, on the pictures that they were judged on,
+    nor make them better.
 
     Args:
-        probe: judged on all pictures that any of the others was.
+        probes: at least one; each judged on all pictures that any of the others was.
         found: the trainings.
         labels: int64, of the whole table.
     """
+    solved = _best_average(probes, labels)
 
     def losses(own: Sequence[Judged]) -> tuple[float, float, float]:
-        """Returns the log loss of trainings, of the probe, and of their average, on the pictures of the trainings."""
-        rows = np.concatenate([each.rows for each in own])
-        trained, solved = np.concatenate([each.proba for each in own]), probe.answers(rows)
-        alone, of_probe, both = (log_loss(each, labels[rows]) for each in (trained, solved, (trained + solved) / 2.0))
-        return alone, of_probe, both
+        """Returns the log loss of trainings, of the probes, and of all, on the pictures of the trainings."""
+        rows, trained = answers(own)
+        base = answers(solved, rows)[1]
+        both = (len(own) * trained + len(solved) * base) / (len(own) + len(solved))
+        return log_loss(trained, labels[rows]), log_loss(base, labels[rows]), log_loss(both, labels[rows])
 
     kept: list[Judged] = []
     for name in dict.fromkeys(each.record.backbone for each in found):
         own = [each for each in found if each.record.backbone == name]
-        alone, of_probe, _ = losses(own)
-        if alone < of_probe:
+        alone, base, both = losses(own)
+        if min(alone, both) < base:
             kept += own
     if not kept:
-        return (probe,)
+        return tuple(solved)
     alone, _, both = losses(kept)
-    return (probe, *kept) if both < alone else tuple(kept)
+    return (*solved, *kept) if both < alone else tuple(kept)
+
+
+def answers(judged: Sequence[Judged], rows: IntArray | None = None) -> tuple[IntArray, FloatArray]:
+    """Returns pictures, all that were answered by default, and the mean answer of those that did not see each."""
+    rows = np.unique(np.concatenate([each.rows for each in judged])) if rows is None else rows
+    sums = np.zeros((len(rows), judged[0].proba.shape[1]))
+    for each in judged:
+        places = np.flatnonzero(np.isin(rows, each.rows))
+        sums[places] += each.answers(rows[places])
+    return rows, sums / sums.sum(axis=1, keepdims=True)
+
+
+def _best_average(probes: Sequence[Judged], labels: IntArray) -> list[Judged]:
+    """Returns the probes whose average has the lowest log loss, added from the best one on."""
+
+    def loss(some: Sequence[Judged]) -> float:
+        rows, proba = answers(some)
+        return log_loss(proba, labels[rows])
+
+    taken: list[Judged] = []
+    left = list(probes)
+    while left:
+        best = min(left, key=lambda each: loss([*taken, each]))
+        if taken and loss([*taken, best]) >= loss(taken):
+            break
+        taken.append(best)
+        left.remove(best)
+    return taken
 
 
 def _tempered(trained: Trained, temperature: float) -> Trained:
@@ -107,13 +137,13 @@ def _tempered(trained: Trained, temperature: float) -> Trained:
 
 def together(answer: Sequence[Judged], table: ImageTable, config: TrainConfig, search: Search) -> Trained:
     """Returns the average of some networks, with answers for every picture that one of the trained ones did not see."""
-    own = [each for each in answer if each.trained.training] or list(answer)
-    rows = np.unique(np.concatenate([each.rows for each in own]))
-    held_out = np.zeros((len(rows), len(table.classes)))
-    for each in answer:
-        places = np.flatnonzero(np.isin(rows, each.rows))
-        held_out[places] += each.answers(rows[places])
-    held_out /= held_out.sum(axis=1, keepdims=True)
+    trained = [each for each in answer if each.trained.training]
+    solved = [each for each in answer if not each.trained.training]
+    own = trained or solved
+    rows, held_out = answers(own)
+    if trained and solved:
+        held_out = (len(trained) * held_out + len(solved) * answers(solved, rows)[1]) / len(answer)
+    by_network = {f"{each.record.backbone} on {each.record.size} pixels": each.trained.options for each in own}
     members = tuple(member for each in answer for member in each.trained.model.members)
     names = "+".join(dict.fromkeys(member.trunk.spec.name for member in members))
     why = "at hand, and on ImageNet no worse than the default one" if config.features.backbone == "auto" else BY_USER
@@ -123,7 +153,7 @@ def together(answer: Sequence[Judged], table: ImageTable, config: TrainConfig, s
         held_out=rows,
         held_out_proba=held_out,
         options={
-            **joined({each.record.backbone: each.trained.options for each in own}),
+            **joined(by_network),
             "backbone": Resolved(names, why),
         },
         weights=tuple(used for each in answer for used in each.trained.weights),
