@@ -65,16 +65,6 @@ def test_a_view_depends_on_seed_picture_and_number_alone(shown):
     assert not np.array_equal(next(replace(shown, seed=1).squares([(4, 1)])), first[4, 1])
 
 
-def test_flips_are_the_crops_of_ksh_half_of_them_upside_down(shown):
-    wanted = [(row, view) for row in range(10) for view in range(10)]
-    crops = list(shown.squares(wanted))
-    flipped = list(replace(shown, augmentation="flips").squares(wanted))
-    upside_down = [not np.array_equal(one, other) for one, other in zip(crops, flipped, strict=True)]
-    expected = [crop[::-1] if turned else crop for crop, turned in zip(crops, upside_down, strict=True)]
-    np.testing.assert_array_equal(flipped, expected)
-    assert 35 < sum(upside_down) < 65  # 100 draws: three standard errors are 15
-
-
 def test_more_pictures_than_are_decoded_ahead_come_in_order(shown, monkeypatch):
     monkeypatch.setattr("handful.finetune.pictures.AHEAD", 3)
     wanted = [(row, 0) for row in reversed(range(len(shown.pictures)))]

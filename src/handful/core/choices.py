@@ -19,7 +19,7 @@ SCHEDULES = ("constant", "paper", "cosine", "one-cycle")
 L2_FORMS = ("common", "paper")
 NONLINEARITIES = ("rectifier", "sigmoid", "tanh", "hard-tanh")
 KEPT = ("best", "last")
-AUGMENTATIONS = ("none", "ksh", "flips", "randaugment", "trivialaugment")
+AUGMENTATIONS = ("none", "ksh", "randaugment", "trivialaugment")
 POOLINGS = ("max", "l2")
 
 LEFT_OPEN = frozenset({"auto", "best"})

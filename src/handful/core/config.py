@@ -237,9 +237,7 @@ class FinetuneConfig:
         0.0, "Penalty on the mean absolute activation of the new hidden layers.", low=0.0, high=100.0
     )
     augmentation: str = option(
-        "ksh",
-        "Changes to training pictures: ksh is Krizhevsky's crop and mirror; flips turns half of them upside down too.",
-        choices=words.AUGMENTATIONS,
+        "ksh", "Changes to training pictures: ksh is Krizhevsky's crop and mirror.", choices=words.AUGMENTATIONS
     )
     augmented_views: int = option(
         4, "Changed views per picture that are drawn once when lower layers are frozen.", low=1, high=256

@@ -17,7 +17,7 @@ from handful.core.records import ImageTable, Picture, PixelArray
 from handful.features import Preprocessing, prepare
 from handful.images import pixels
 
-Augmentation = Literal["none", "ksh", "flips", "randaugment", "trivialaugment"]
+Augmentation = Literal["none", "ksh", "randaugment", "trivialaugment"]
 
 KSH_RATIO = 256 / 224
 """Side of the square that crops are taken from, over the side of a crop (Krizhevsky et al. 2012, section 4.1)."""
@@ -56,7 +56,7 @@ class Shown:
     @property
     def name(self) -> str:
         """Everything that decides a change but its seed: what names its features on disk."""
-        if self.augmentation in ("none", "ksh", "flips"):
+        if self.augmentation in ("none", "ksh"):
             return f"{self.augmentation} {KSH_RATIO:.6f}"
         drawn = f"{RANDAUGMENT_CHANGES} {RANDAUGMENT_STRENGTH} kornia {version('kornia')}"
         return f"{self.augmentation} {KSH_RATIO:.6f} {drawn}"
@@ -88,12 +88,9 @@ class Shown:
         if self.augmentation == "none":
             return prepare(decoded, self.preprocessing)
         seeds = self.seed, int(picture.file_sha256[:16], 16), view
-        rng = np.random.default_rng(seeds)
-        cropped = crop_and_mirror(decoded, self.preprocessing, rng)
+        cropped = crop_and_mirror(decoded, self.preprocessing, np.random.default_rng(seeds))
         if self.augmentation == "ksh":
             return cropped
-        if self.augmentation == "flips":
-            return np.ascontiguousarray(cropped[::-1]) if rng.random() < 0.5 else cropped
         drawn = np.random.default_rng(seeds).spawn(1)[0]
         return strong_change(cropped, self.augmentation, seed=int(drawn.integers(2**32)))
 

@@ -31,7 +31,7 @@ from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
-from handful.transfer.lpft import choose_augmentation, squares, training_options
+from handful.transfer.lpft import squares, training_options
 from handful.transfer.model import classify
 from handful.transfer.plan import DEFAULT_BACKBONE, with_options
 from handful.transfer.probe import Trained, train_probe
@@ -92,14 +92,13 @@ def train_best(
     work.check(backbones)
     probes = [work.probe(backbones[0])]
     probes += work.more_probes(backbones, probes[0])
-    shown = work.shown(probes[0])
     found: list[Judged] = []
     fault = ""
     for turn in turns(backbones, split, n_laps=N_LAPS):
         if ended := work.why_stop(turn, probes, found):
             break
         try:
-            found.append(work.fine_tuned(turn, shown, probes, found))
+            found.append(work.fine_tuned(turn, probes, found))
             progress.say(_told(found[-1]))
         except (HandfulError, OSError) as error:
             fault = f"{turn.backbone[0].title} could not be trained: {error}".rstrip(".")
@@ -197,23 +196,6 @@ class _Searching:
             made.append(self.probe(backbone, options, first=first))
             yield made[-1]
 
-    def shown(self, probe: Judged) -> dict[str, Resolved]:
-        """Returns how the pictures are shown to networks that are trained, by option, as far as they decide it."""
-        (member,) = probe.trained.model.members
-        interpolation = probe.trained.options["interpolation"]
-        if "augmentation" in self.config.given:
-            return {"interpolation": interpolation}
-        changes = choose_augmentation(
-            member.trunk,
-            member.preprocessing,
-            table=self.table,
-            split=self.split,
-            seed=self.config.run.seed,
-            threads=self.threads,
-            progress=self.progress,
-        )
-        return {"interpolation": interpolation, "augmentation": changes}
-
     def why_stop(self, turn: Turn, probes: Sequence[Judged], found: Sequence[Judged]) -> str:
         """Returns why nothing more is tried, or nothing."""
         rows = np.concatenate([each.rows for each in found]) if found else np.array([], dtype=np.int64)
@@ -244,9 +226,7 @@ class _Searching:
         """Returns the seconds that are needed after the search: answers of all for the test part, and the report."""
         return RESERVE + len(self.split.test) * sum(each.seconds_each for each in made)
 
-    def fine_tuned(
-        self, turn: Turn, shown: dict[str, Resolved], probes: Sequence[Judged], found: Sequence[Judged]
-    ) -> Judged:
+    def fine_tuned(self, turn: Turn, probes: Sequence[Judged], found: Sequence[Judged]) -> Judged:
         """Returns a network whose upper layers were trained without a part of the pictures.
 
         Raises:
@@ -254,7 +234,8 @@ class _Searching:
             TrainingError: the loss was no longer a number, or the time is too short.
         """
         began, made = self.time.spent, [*probes, *found]
-        options = self.options(turn.backbone[0], lap=turn.lap) | {name: each.value for name, each in shown.items()}
+        chosen = probes[0].trained.options["interpolation"]
+        options = self.options(turn.backbone[0], lap=turn.lap) | {"interpolation": chosen.value}
         options["augmented_views"] = self.n_views(turn.backbone, with_options(self.config, options), made)
         trained = train_layers(
             self.table,
@@ -267,7 +248,7 @@ class _Searching:
             left=None if self.time.limit is None else lambda: self.left(made),
         )
         own = {
-            name: shown.get(name, Resolved(value, "the search's own"))
+            name: chosen if name == "interpolation" else Resolved(value, "the search's own")
             for name, value in options.items()
             if name not in self.config.given | {"strategy", "head"}
         }

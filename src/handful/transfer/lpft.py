@@ -1,4 +1,4 @@
-"""How a search trains a network: from where a probe ended, on squares and with changes that suit the pictures.
+"""How a search trains a network: from where a probe ended, on squares that suit the pictures.
 
 Linear probing, then fine-tuning (LP-FT: Kumar et al. 2022, arXiv:2202.10054). Every constant here can be tried against
 others by `benchmarks/best_parts.py`.
@@ -7,18 +7,9 @@ others by `benchmarks/best_parts.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from handful.backbones import BackboneSpec
-from handful.core.progress import Progress
-from handful.core.records import ImageTable, Picture, PixelArray, Resolved, Split
-from handful.features import FrozenTrunk, Preprocessing, extract, prepare
-from handful.heads import fit_head, predict_proba
-from handful.split import units
-from handful.transfer.tries import paired
 
 RATE = 3e-4
 """Of AdamW, for new and old layers alike."""
@@ -36,12 +27,6 @@ FEWEST_EPOCHS, MOST_EPOCHS = 5, 40
 SIDES = (4 / 7, 5 / 7, 1.0)
 """Sides of the squares that networks are trained on, over that of their own: of 224 pixels 128, which take a third of
 the time, 160, which take half of it, and all."""
-
-FEWEST_TURNED, MOST_TURNED = 100, 500
-"""Training pictures on which it is tried whether they may be shown upside down; half of them answer."""
-
-WORSE = 0.03
-"""Share of right answers that may be lost upside down, one standard error included."""
 
 
 def squares(spec: BackboneSpec, side: float, *, lap: int = 0) -> int:
@@ -98,70 +83,3 @@ def training_options(spec: BackboneSpec, *, n_images: int, side: float, lap: int
         "size": squares(spec, side, lap=lap),
         "views": "mirror",
     }
-
-
-def choose_augmentation(
-    trunk: FrozenTrunk,
-    preprocessing: Preprocessing,
-    *,
-    table: ImageTable,
-    split: Split,
-    seed: int,
-    threads: int,
-    progress: Progress,
-) -> Resolved:
-    """Returns the changes that training pictures are shown with: upside down too where the network shows it harmless.
-
-    A ridge head learns from half of some training pictures as they are and answers for the other half, as they are and
-    upside down. Photographs of cells, of parts, from above have no up; a dog has.
-
-    Args:
-        trunk: the network as it is.
-        preprocessing: from picture to square.
-        table: the data set.
-        split: its parts; only training pictures are looked at.
-        seed: draws them.
-        threads: for decoding and for the network.
-        progress: told about the work.
-    """
-
-    def turned(decoded: PixelArray, picture: Picture, names: Sequence[str]) -> list[PixelArray]:
-        return [np.ascontiguousarray(prepare(decoded, preprocessing)[::-1]) for _ in names]
-
-    if len(split.train) < FEWEST_TURNED:
-        return Resolved("ksh", f"{len(split.train)} training pictures cannot show that they have no up")
-    chosen = np.random.default_rng(seed).permutation(split.train)[:MOST_TURNED]
-    chosen = chosen[np.argsort(table.labels[chosen], kind="stable")]
-    learning, answering = ([table.pictures[index] for index in chosen[start::2]] for start in (0, 1))
-    labels, truth = table.labels[chosen[::2]], table.labels[chosen[1::2]]
-
-    def shown(pictures: Sequence[Picture], view: str) -> Any:
-        return extract(
-            trunk,
-            table,
-            pictures,
-            preprocessing=preprocessing,
-            views=(view,),
-            threads=threads,
-            progress=progress,
-            show=None if view == "plain" else turned,
-        ).values
-
-    head, _ = fit_head(
-        shown(learning, "plain")[:, 0],
-        labels,
-        kind="ridge",
-        n_classes=len(table.classes),
-        units=units(learning),
-        seed=seed,
-    )
-    upright, upside_down = (
-        predict_proba(head.layer, shown(answering, view)).argmax(axis=1) == truth for view in ("plain", "upside down")
-    )
-    difference, standard_error = paired(upside_down, upright)
-    told = (
-        f"a ridge head knows {100 * upside_down.mean():.1f} % of {len(truth)} training pictures upside down, and "
-        f"{100 * upright.mean():.1f} % as they are"
-    )
-    harmless = difference - standard_error >= -WORSE
-    return Resolved("flips" if harmless else "ksh", told)
