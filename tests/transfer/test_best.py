@@ -288,11 +288,11 @@ def test_few_pictures_are_shown_to_all_networks_as_they_are_first(data, monkeypa
     config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
     work = _Searching(*data, config, 1, told, Time.given(TrainConfig()))
     (backbone,) = locate_weights(config)
-    monkeypatch.setattr(best, "squares", lambda spec, side: 40)
+    monkeypatch.setattr(best, "squares", lambda spec, side, lap: 40 - 4 * lap)
     first = work.probe(backbone)
     others = list(work.more_probes([backbone, backbone], first))
-    assert [each.record.size for each in others] == [first.record.size, 40, 40]
+    assert [each.record.size for each in others] == [first.record.size, 36, 36, 40, 40]
     assert others[0].record.difference == 0.0
-    assert [line.split(": ")[1] for line in told.lines] == ["a probe of Toy"] * 4
+    assert [line.split(": ")[1] for line in told.lines] == ["a probe of Toy"] * 6
     monkeypatch.setattr(best, "FEW", len(data[1].train) - 1)
     assert list(work.more_probes([backbone, backbone], first)) == []

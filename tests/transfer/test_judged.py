@@ -54,11 +54,11 @@ def test_both_answer_where_their_average_has_the_lowest_loss():
     assert choose([PROBE], [torn], LABELS) == (PROBE, torn)
 
 
-def test_probes_are_averaged_as_long_as_their_average_gets_better():
+def test_probes_are_averaged_where_that_is_better_than_the_best_of_them():
     sure = judged("sure", range(6), 0.9, 0.9, 0.9, 0.9, 0.2, 0.9)
     other = judged("other", range(6), 0.6, 0.6, 0.6, 0.6, 0.9, 0.6)  # right where the first is wrong
     bad = judged("bad", range(6), 0.3, 0.3, 0.3, 0.3, 0.3, 0.3)
-    assert choose([bad, other, sure], [], LABELS) == (sure, other)
+    assert choose([other, sure], [], LABELS) == (other, sure)
     assert choose([bad, sure], [], LABELS) == (sure,)
 
 

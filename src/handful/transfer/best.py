@@ -31,7 +31,7 @@ from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
-from handful.transfer.lpft import squares, training_options
+from handful.transfer.lpft import FEW, squares, training_options
 from handful.transfer.model import classify
 from handful.transfer.plan import DEFAULT_BACKBONE, with_options
 from handful.transfer.probe import Trained, train_probe
@@ -60,9 +60,6 @@ LONGEST_LOOK = 0.5
 
 N_LAPS = 2
 """How often every part of the pictures is left out: the second time, networks are trained on larger squares."""
-
-FEW = 500
-"""Training pictures up to which output layers on all networks at hand, and on smaller squares, are solved for first."""
 
 Backbone = tuple[BackboneSpec, LocatedWeights]
 
@@ -188,7 +185,7 @@ class _Searching:
             return
         ways: list[tuple[Backbone, dict[str, Any]]] = [(each, {}) for each in backbones[1:]]
         if "size" not in self.config.given:
-            ways += [(each, {"size": squares(each[0], 0.0)}) for each in backbones]
+            ways += [(each, {"size": squares(each[0], 0.0, lap=lap)}) for lap in (1, 0) for each in backbones]
         made = [first]
         for backbone, options in ways:
             if self.left(made) < max(made[-1].record.seconds, FEWEST_SECONDS):

@@ -69,16 +69,16 @@ def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
 def choose(probes: Sequence[Judged], found: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
     """Returns what is averaged, by held-out log loss: probes, trained networks, or both.
 
-    Probes are taken from the best one on, as long as their average gets better. A network counts by all its trainings
-    together, and is left out where they neither do better than the probes, on the pictures that they were judged on,
-    nor make them better.
+    Probes are all taken, or the best one where that is better alone. A network counts by all its trainings together, and
+    is left out where they neither do better than the probes, on the pictures that they were judged on, nor make them
+    better.
 
     Args:
         probes: at least one; each judged on all pictures that any of the others was.
         found: the trainings.
         labels: int64, of the whole table.
     """
-    solved = _best_average(probes, labels)
+    solved = _best_probes(probes, labels)
 
     def losses(own: Sequence[Judged]) -> tuple[float, float, float]:
         """Returns the log loss of trainings, of the probes, and of all, on the pictures of the trainings."""
@@ -94,7 +94,7 @@ def choose(probes: Sequence[Judged], found: Sequence[Judged], labels: IntArray) 
         if min(alone, both) < base:
             kept += own
     if not kept:
-        return tuple(solved)
+        return solved
     alone, _, both = losses(kept)
     return (*solved, *kept) if both < alone else tuple(kept)
 
@@ -109,22 +109,18 @@ def answers(judged: Sequence[Judged], rows: IntArray | None = None) -> tuple[Int
     return rows, sums / sums.sum(axis=1, keepdims=True)
 
 
-def _best_average(probes: Sequence[Judged], labels: IntArray) -> list[Judged]:
-    """Returns the probes whose average has the lowest log loss, added from the best one on."""
+def _best_probes(probes: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
+    """Returns all probes where their average has a lower log loss than the best of them, and that one otherwise.
+
+    There is no choice among them: they are many only where pictures are few, and those cannot tell them apart.
+    """
 
     def loss(some: Sequence[Judged]) -> float:
         rows, proba = answers(some)
         return log_loss(proba, labels[rows])
 
-    taken: list[Judged] = []
-    left = list(probes)
-    while left:
-        best = min(left, key=lambda each: loss([*taken, each]))
-        if taken and loss([*taken, best]) >= loss(taken):
-            break
-        taken.append(best)
-        left.remove(best)
-    return taken
+    best = min(probes, key=lambda each: loss([each]))
+    return tuple(probes) if loss(probes) < loss([best]) else (best,)
 
 
 def _tempered(trained: Trained, temperature: float) -> Trained:

@@ -11,8 +11,11 @@ from typing import Any
 
 from handful.backbones import BackboneSpec
 
-RATE = 3e-4
-"""Of AdamW, for new and old layers alike."""
+FEW = 500
+"""Up to so many training pictures a training goes less far from its start, and has time for the largest squares."""
+
+RATE, LOW_RATE = 3e-4, 1e-4
+"""Of AdamW, for new and old layers alike; the low one where pictures are few."""
 
 MIXUP = 0.4
 """Alpha; with it the last weights are kept: they are the ones that the rate ended with."""
@@ -72,7 +75,7 @@ def training_options(spec: BackboneSpec, *, n_images: int, side: float, lap: int
         "strategy": "freeze",
         "head": "C",
         "start": "probe",
-        "lr": RATE,
+        "lr": RATE if n_images > FEW else LOW_RATE,
         "weight_factor": "",
         "bias_factor": "",
         "schedule": "one-cycle",
@@ -80,6 +83,6 @@ def training_options(spec: BackboneSpec, *, n_images: int, side: float, lap: int
         "keep": "last",
         "every": NEVER,
         "epochs": n_epochs(n_images),
-        "size": squares(spec, side, lap=lap),
+        "size": squares(spec, side, lap=lap if n_images > FEW else len(SIDES)),
         "views": "mirror",
     }
