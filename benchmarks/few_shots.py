@@ -98,6 +98,7 @@ def main() -> None:
             start = perf_counter()
             run = handful.train(pictures, Path(folder) / "run", time=given.time, seed=seed).run
             taken.append(perf_counter() - start)
+        assert run.search is not None
         scores["handful"] = run.evaluation.accuracy
         scores["first probe, held out"] = run.search.attempts[0].accuracy
         for name, value in scores.items():

@@ -69,9 +69,9 @@ def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
 def choose(probes: Sequence[Judged], found: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
     """Returns what is averaged, by held-out log loss: probes, trained networks, or both.
 
-    Probes are all taken, or the best one where that is better alone. A network counts by all its trainings together, and
-    is left out where they neither do better than the probes, on the pictures that they were judged on, nor make them
-    better.
+    Probes are all taken, or the best one where that is better alone. A network counts by all its trainings together,
+    and is left out where they neither do better than the probes, on the pictures that they were judged on, nor make
+    them better.
 
     Args:
         probes: at least one; each judged on all pictures that any of the others was.
