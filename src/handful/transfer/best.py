@@ -107,8 +107,7 @@ def train_best(
     attempts = tuple(
         replace(each.record, taken=any(each.record is one.record for one in answer)) for each in (*probes, *found)
     )
-    judged = np.unique(np.concatenate([each.rows for each in found])) if found else []
-    search = Search(time.limit, attempts, ended, n_judged=len(judged))
+    search = Search(time.limit, attempts, ended, n_judged=len({int(row) for each in found for row in each.rows}))
     if answer == (probes[0],):
         return replace(probes[0].trained, search=search)
     return together(answer, table, config, search)
