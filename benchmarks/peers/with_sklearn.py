@@ -20,8 +20,9 @@ from handful.backbones import find, locate
 from handful.core.config import ReadingConfig
 from handful.core.progress import Silent
 from handful.core.records import FloatArray
-from handful.features import Preprocessing, extract, trunk_from_weights
-from handful.images import read_unlabelled
+from handful.features import Preprocessing, extract_unchecked, trunk_from_weights
+from handful.images import open_place
+from handful.images.channels import DEFAULT_FULL_SCALE
 
 PENALTIES, FOLDS, MOST_ITERATIONS = 10, 5, 1000
 MARGIN = 0.9
@@ -31,18 +32,19 @@ def features_of(job: Job, paths: Sequence[Path]) -> FloatArray:
     """Returns the features of some pictures, float64 (N, D)."""
     spec = find(job.backbone)
     trunk = trunk_from_weights(spec, locate(spec), threads=job.threads, progress=Silent())
-    table = read_unlabelled(paths, ReadingConfig(), threads=job.threads)
-    found = extract(
+    files = [found for path in paths for found in open_place(path).find()]
+    values, unreadable = extract_unchecked(
         trunk,
-        table,
-        table.pictures,
+        files,
+        reading=ReadingConfig(),
+        full_scale=DEFAULT_FULL_SCALE,
         preprocessing=Preprocessing(spec.input_size, "crop", spec.interpolation, spec.mean, spec.std),
         views=("plain",),
         threads=job.threads,
         progress=Silent(),
-        use_cache=False,
     )
-    return np.asarray(found.values[:, 0], dtype=np.float64)
+    assert not unreadable
+    return np.asarray(values[:, 0], dtype=np.float64)
 
 
 def main() -> None:

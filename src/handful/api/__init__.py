@@ -1,5 +1,6 @@
 """The whole path through the house, for people who write Python."""
 
+from handful.api.bulk import Written
 from handful.api.prediction import Classifier, Predictions, load
 from handful.api.studies import StudyResult, run_study, train_from_study
 from handful.api.training import Result, advise, rank_backbones, train
@@ -9,6 +10,7 @@ __all__ = [
     "Predictions",
     "Result",
     "StudyResult",
+    "Written",
     "advise",
     "load",
     "rank_backbones",

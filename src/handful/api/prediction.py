@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
 from handful import export
-from handful.core.machine import count_threads, limit_threads
+from handful.api.answering import answer, name_none
+from handful.api.bulk import Written, predict_into
+from handful.core.machine import count_threads
 from handful.core.progress import Progress, Silent
 from handful.core.records import Prediction, Skipped
-from handful.evaluate import are_unlike, are_unsure, prediction_sets
-from handful.images import read_unlabelled
-from handful.transfer import Examined, Model, examine
+from handful.images import Found, open_place
+from handful.images.sorting import By
+from handful.transfer import Model
+
+Pictures = str | PathLike[str] | Iterable[str | PathLike[str]]
+"""A picture, a folder or an archive of pictures, a table that lists pictures, or several of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +50,73 @@ class Classifier:
         return self.model.classes
 
     def predict(
-        self,
-        pictures: str | PathLike[str] | Iterable[str | PathLike[str]],
-        *,
-        threads: int | None = None,
-        progress: Progress | None = None,
+        self, pictures: Pictures, *, threads: int | None = None, progress: Progress | None = None
     ) -> Predictions:
         """Returns the most probable class and all probabilities of each picture, in the order given, each once.
 
-        Beside them stands what the model's rules make of them; see `Prediction`.
+        Beside them stands what the model's rules make of them; see `Prediction`. All answers are held in memory; for
+        very many there is `predict_into`.
 
         Args:
-            pictures: a picture, a folder or an archive of pictures, or several of them.
+            pictures: a picture, a folder or an archive of pictures, a table that lists them, or several of these.
             threads: all cores by default.
             progress: told about the work.
 
         Raises:
             DataError: a path does not exist, or nothing in it looks like a picture.
         """
-        named = [pictures] if isinstance(pictures, str | PathLike) else list(pictures)
+        places = [open_place(path) for path in _paths(pictures)]
+        found: dict[str, Found] = {}
+        for each in (each for place in places for each in place.find()):
+            found.setdefault(each.name, each)
+        if not found:
+            raise name_none(places)
         watch = progress or Silent()
-        n_threads = count_threads(threads)
-        table = read_unlabelled(
-            [Path(name) for name in named],
-            self.model.reading,
-            full_scale=self.model.full_scale,
-            threads=n_threads,
-            progress=watch,
+        done = list(answer(self.model, list(found.values()), threads=count_threads(threads), progress=watch))
+        skipped = sorted((one for one in done if isinstance(one, Skipped)), key=lambda one: one.path)
+        return Predictions(tuple(one for one in done if isinstance(one, Prediction)), tuple(skipped))
+
+    def predict_into(
+        self,
+        out: str | PathLike[str],
+        pictures: Pictures,
+        *,
+        top: int | None = None,
+        sort_into: str | PathLike[str] | None = None,
+        by: By = "link",
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Written:
+        """Writes the answers for any number of pictures into a table, in memory that does not grow with them.
+
+        The table has a row for every picture, in the order given, each once; a picture that cannot be read has the
+        reason in the column error. It appears when all is done. Until then the answers lie in a file beside it, from
+        which the same call goes on after any interruption.
+
+        Args:
+            out: a new .csv, .jsonl or .parquet file.
+            pictures: as in `predict`.
+            top: write the probabilities of so many classes, the most probable first; of all where None.
+            sort_into: a folder to sort the pictures into, by answer; the doubtful ones go into its folder _unsure.
+            by: "link" or "copy".
+            threads: all cores by default.
+            progress: told about the work.
+
+        Raises:
+            DataError: a path does not exist, nothing in it looks like a picture, or what was begun was something else.
+            ConfigError: an option has a value that cannot work.
+            HandfulError: the table exists, or cannot be written.
+        """
+        return predict_into(
+            self.model,
+            Path(out),
+            _paths(pictures),
+            top=top,
+            sort_into=None if sort_into is None else Path(sort_into),
+            by=by,
+            threads=count_threads(threads),
+            progress=progress or Silent(),
         )
-        with limit_threads(n_threads):
-            found = examine(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
-        return Predictions(_answers(self.model, [picture.path for picture in table.pictures], found), table.skipped)
 
 
 def load(run: str | PathLike[str]) -> Classifier:
@@ -89,17 +128,6 @@ def load(run: str | PathLike[str]) -> Classifier:
     return Classifier(export.load(Path(run)))
 
 
-def _answers(model: Model, paths: list[str], found: Examined) -> tuple[Prediction, ...]:
-    """Returns the answers, with what the model's rules make of the probabilities."""
-    rules, classes = model.rules, np.array(model.classes, dtype=object)
-    plain = [Prediction(path, classes[row.argmax()], row) for path, row in zip(paths, found.proba, strict=True)]
-    if rules is None:
-        return tuple(plain)
-    named, unsure = prediction_sets(found.proba, rules.sets), are_unsure(found.proba, rules.answer)
-    unlike: list[bool | None] = [None] * len(plain)
-    if rules.familiar is not None and found.distances is not None:
-        unlike = are_unlike(found.distances, rules.familiar).tolist()
-    return tuple(
-        replace(each, named=tuple(classes[names]), unsure=bool(doubt), unlike=strange)
-        for each, names, doubt, strange in zip(plain, named, unsure, unlike, strict=True)
-    )
+def _paths(pictures: Pictures) -> list[Path]:
+    named = [pictures] if isinstance(pictures, str | PathLike) else list(pictures)
+    return [Path(name) for name in named]

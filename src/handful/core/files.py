@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from platformdirs import user_cache_path
 
@@ -77,12 +77,23 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         HandfulError: the file cannot be written (no space, no permission); nothing is left behind.
     """
+    with staged_file(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def staged_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a new file that takes its name, as with `write_bytes`, when all of it has been written.
+
+    Raises:
+        HandfulError: it cannot be written; nothing is left behind.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
         try:
             with temporary.open("xb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)
@@ -92,7 +103,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         _flush_folder(path.parent)
     except OSError as error:
         raise HandfulError(
-            f"could not write {path} ({len(data):,} bytes): {error.strerror or error}. "
+            f"could not write {path}: {error.strerror or error}. "
             "Check the free space and the permissions of the folder, or choose another one."
         ) from error
 

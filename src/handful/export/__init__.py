@@ -1,5 +1,5 @@
 """Models that leave the run: a bundle that predicts."""
 
-from handful.export.bundle import load, save
+from handful.export.bundle import fingerprint, load, save
 
-__all__ = ["load", "save"]
+__all__ = ["fingerprint", "load", "save"]

@@ -41,44 +41,16 @@ def trunk_file(number: int) -> str:
 
 def save(model: Model, folder: Path) -> None:
     """Writes a model into a folder; the manifest, with the hash of every other file, comes last."""
-    heads = {
-        f"{number}.{name}": array
-        for number, member in enumerate(model.members)
-        for name, array in _arrays(member.head).items()
-    }
-    if model.rules and model.rules.familiar:
-        heads |= {REFERENCES: model.rules.familiar.references, DISTANCES: model.rules.familiar.distances}
-    facts = {
-        "format": FORMAT,
-        "classes": model.classes,
-        "full_scale": model.full_scale,
-        "reading": asdict(model.reading),
-        "members": [
-            {
-                "backbone": member.trunk.spec.name,
-                **({"network": record(member.trunk.spec)} if member.trunk.spec.library else {}),
-                "tap": member.trunk.tap.name,
-                "weights_sha256": member.trunk.weights_sha256,
-                "preprocessing": asdict(member.preprocessing),
-                "views": member.views,
-                "temperature": member.head.temperature,
-                "pool": member.trunk.pool,
-                "engine": member.trunk.engine.name,
-                "precision": member.trunk.engine.precision,
-                **_head_facts(member.head),
-            }
-            for member in model.members
-        ],
-        "rules": _rule_facts(model.rules) if model.rules else None,
-    }
     files = {trunk_file(number): member.trunk.state() for number, member in enumerate(model.members)}
-    files |= {
-        HEADS: safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in heads.items()}),
-        MODEL: dump_json(facts, indent=2).encode(),
-    }
+    files |= _files(model)
     for name, data in files.items():
         write_bytes(folder / name, data)
     write_json(folder / MANIFEST, {name: sha256_bytes(data) for name, data in files.items()})
+
+
+def fingerprint(model: Model) -> str:
+    """Returns a hash, 64 hex digits, of all that decides a model's answers: equal for a model and its saved copies."""
+    return sha256_bytes(dump_json({name: sha256_bytes(data) for name, data in _files(model).items()}).encode())
 
 
 def load(run: Path) -> Model:
@@ -122,6 +94,44 @@ def load(run: Path) -> Model:
     if not members or len(set(classes)) != len(classes) or full_scale < 1:
         raise BundleError(f"{folder / MODEL} names no network, or a class twice, or no full scale. {AGAIN}")
     return Model(classes, members, full_scale, reading, rules)
+
+
+def _files(model: Model) -> dict[str, bytes]:
+    """Returns a bundle's files but the networks' weights, which are named in them by their hashes."""
+    heads = {
+        f"{number}.{name}": array
+        for number, member in enumerate(model.members)
+        for name, array in _arrays(member.head).items()
+    }
+    if model.rules and model.rules.familiar:
+        heads |= {REFERENCES: model.rules.familiar.references, DISTANCES: model.rules.familiar.distances}
+    facts = {
+        "format": FORMAT,
+        "classes": model.classes,
+        "full_scale": model.full_scale,
+        "reading": asdict(model.reading),
+        "members": [
+            {
+                "backbone": member.trunk.spec.name,
+                **({"network": record(member.trunk.spec)} if member.trunk.spec.library else {}),
+                "tap": member.trunk.tap.name,
+                "weights_sha256": member.trunk.weights_sha256,
+                "preprocessing": asdict(member.preprocessing),
+                "views": member.views,
+                "temperature": member.head.temperature,
+                "pool": member.trunk.pool,
+                "engine": member.trunk.engine.name,
+                "precision": member.trunk.engine.precision,
+                **_head_facts(member.head),
+            }
+            for member in model.members
+        ],
+        "rules": _rule_facts(model.rules) if model.rules else None,
+    }
+    return {
+        HEADS: safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in heads.items()}),
+        MODEL: dump_json(facts, indent=2).encode(),
+    }
 
 
 def _arrays(head: Head | StackedHead) -> dict[str, FloatArray | FeatureArray]:

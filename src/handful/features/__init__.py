@@ -3,7 +3,7 @@
 from handful.features.engines import Engine, Precision, find_engine
 from handful.features.engines.choose import Chosen, check_engine, choose_engine
 from handful.features.engines.parity import cosines
-from handful.features.extract import Show, extract, extract_at
+from handful.features.extract import Show, extract, extract_at, extract_unchecked
 from handful.features.places import place_maps
 from handful.features.transforms import VIEWS, Fit, Interpolation, Preprocessing, View, prepare, seen_part
 from handful.features.trunk import FrozenTrunk, Pool, serialise, trunk_from_state, trunk_from_weights
@@ -25,6 +25,7 @@ __all__ = [
     "cosines",
     "extract",
     "extract_at",
+    "extract_unchecked",
     "find_engine",
     "place_maps",
     "prepare",

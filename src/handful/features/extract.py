@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import cast
 
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handful.backbones import Tap
+from handful.core.config import ReadingConfig
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FeatureSet, ImageTable, Picture, PixelArray
 from handful.features.engines import Forward
@@ -25,7 +26,8 @@ from handful.features.engines.choose import lanes
 from handful.features.shelf import Shelf, Square
 from handful.features.transforms import Preprocessing, View, prepare_views
 from handful.features.trunk import FrozenTrunk
-from handful.images import pixels
+from handful.images import Found, pixels, read_unchecked
+from handful.images.unreadable import UnreadableError
 
 AHEAD = 2
 """Portions that are in work or waiting per thread: enough that none runs dry, and memory stays small."""
@@ -108,13 +110,13 @@ def extract_at(
         forward, batch = trunk.open(
             preprocessing, taps=at_taps, threads=threads, progress=progress, by_another=not use_cache
         )
+        usual = _usual(preprocessing)
         work = _Work(
             forward=forward,
-            table=table,
-            pictures=pictures,
+            read=lambda row: pixels(table, pictures[row], shortest=preprocessing.size),
+            show=usual if show is None else lambda decoded, row, names: show(decoded, pictures[row], names),
             size=preprocessing.size,
             views=views,
-            show=show or (lambda decoded, _, names: prepare_views(decoded, preprocessing, cast(Sequence[View], names))),
             batch=batch,
         )
         with progress.stage(f"Features of {trunk.spec.title}", int(missing.sum())) as advance:
@@ -127,17 +129,77 @@ def extract_at(
     return tuple(FeatureSet(shelf.values, shelf.space, int(missing.sum())) for shelf in shelves)
 
 
+def extract_unchecked(
+    trunk: FrozenTrunk,
+    files: Sequence[Found],
+    *,
+    reading: ReadingConfig,
+    full_scale: int,
+    preprocessing: Preprocessing,
+    views: Sequence[View],
+    threads: int,
+    progress: Progress,
+) -> tuple[FeatureArray, dict[int, str]]:
+    """Returns the features of files that nobody has looked into, each decoded once, and nothing is looked up or kept.
+
+    Args:
+        trunk: the frozen network.
+        files: N files.
+        reading: the limits on size.
+        full_scale: what stands for white in pictures of more than 8 bits.
+        preprocessing: from picture to square.
+        views: V of each picture.
+        threads: for decoding and for the network; no number depends on it.
+        progress: told about every square.
+
+    Returns:
+        float32 (N, V, D), equal to what `extract` gives of checked pictures; and the rows of files that are no readable
+        picture, with the reason. Their features mean nothing.
+    """
+    trunk = trunk.proven(preprocessing, taps=(trunk.tap,), threads=threads, progress=progress)
+    forward, batch = trunk.open(preprocessing, taps=(trunk.tap,), threads=threads, progress=progress, by_another=True)
+    shelf = Shelf.unnamed(trunk.tap, len(files), len(views), progress=progress)
+    work = _Work(
+        forward=forward,
+        read=lambda row: read_unchecked(files[row], reading, full_scale=full_scale, shortest=preprocessing.size),
+        show=_usual(preprocessing),
+        size=preprocessing.size,
+        views=views,
+        batch=batch,
+    )
+    with progress.stage(f"Features of {trunk.spec.title}", len(files) * len(views)) as advance:
+        for squares, (features,) in _computed(work, ~shelf.known, threads=threads):
+            shelf.fill(squares, features, remember=False)
+            advance(len(squares))
+    return shelf.values, work.faults
+
+
+def _usual(preprocessing: Preprocessing) -> Callable[[PixelArray, int, Sequence[str]], Iterable[PixelArray]]:
+    """Returns what makes the squares of a decoded picture in the views of `transforms.View`."""
+    return lambda decoded, _, names: prepare_views(decoded, preprocessing, cast(Sequence[View], names))
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """From files to features: what a thread does with a portion."""
+    """From files to features: what a thread does with a portion.
+
+    Attributes:
+        forward: the network.
+        read: decodes the picture of a row.
+        show: makes the squares of a decoded picture, by its row, in views of given names.
+        size: of the squares.
+        views: names.
+        batch: squares that the network takes at a time.
+        faults: where rows are put whose pictures cannot be read, with the reason; their features are nothing's.
+    """
 
     forward: Forward
-    table: ImageTable
-    pictures: Sequence[Picture]
+    read: Callable[[int], PixelArray]
+    show: Callable[[PixelArray, int, Sequence[str]], Iterable[PixelArray]]
     size: int
     views: Sequence[str]
-    show: Show
     batch: int
+    faults: dict[int, str] = field(default_factory=dict)
 
     def __call__(self, squares: Sequence[Square]) -> list[FeatureArray]:
         """Returns float32 (squares, D) at each tap; the squares of one picture stand together."""
@@ -145,10 +207,13 @@ class _Work:
         shown = np.zeros((n_batches * self.batch, self.size, self.size, 3), dtype=np.uint8)
         for row, own in groupby(enumerate(squares), key=lambda placed: placed[1][0]):
             places, placed = zip(*own, strict=True)
-            picture = self.pictures[row]
-            decoded = pixels(self.table, picture, shortest=self.size)
+            try:
+                decoded = self.read(row)
+            except UnreadableError as error:
+                self.faults[row] = str(error)
+                continue
             names = [self.views[view] for _, view in placed]
-            for place, square in zip(places, self.show(decoded, picture, names), strict=True):
+            for place, square in zip(places, self.show(decoded, row, names), strict=True):
                 shown[place] = square
         batches = [self.forward(shown[start : start + self.batch]) for start in range(0, len(shown), self.batch)]
         return [np.concatenate(at_tap)[: len(squares)] for at_tap in zip(*batches, strict=True)]

@@ -74,6 +74,12 @@ class Shelf:
         known = np.zeros(values.shape[:2], dtype=bool)
         return cls(tap, values, keys, facts, list(map(cache.space_key, facts)), known)
 
+    @classmethod
+    def unnamed(cls, tap: Tap, n_pictures: int, n_views: int, *, progress: Progress) -> Shelf:
+        """Returns an empty one for features that are not looked up and not remembered."""
+        values = _room((n_pictures, n_views, tap.n_features), tap, progress=progress)
+        return cls(tap, values, [], [], [], np.zeros(values.shape[:2], dtype=bool))
+
     @property
     def space(self) -> str:
         """Names what all the numbers mean."""

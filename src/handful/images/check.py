@@ -83,6 +83,21 @@ def size_fault(source: ListedSource, name: str, max_bytes: float) -> str:
     return _oversize(n_bytes, max_bytes)
 
 
+def read_within(source: ListedSource, name: str, max_bytes: float) -> bytes:
+    """Returns the bytes of a file that is not too large.
+
+    Raises:
+        UnreadableError: it is, or it cannot be read.
+    """
+    fault = size_fault(source, name, max_bytes)
+    if fault:
+        raise UnreadableError(fault)
+    data = source.read(name)
+    if len(data) > max_bytes:  # it has grown since its size was asked for
+        raise UnreadableError(_oversize(len(data), max_bytes))
+    return data
+
+
 def as_picture(placed: Placed, label: int, checked: Checked) -> Picture:
     """Returns the record of a readable picture; a name that tells another format than the bytes is noted."""
     facts = checked.facts
@@ -106,15 +121,10 @@ def as_picture(placed: Placed, label: int, checked: Checked) -> Picture:
 def _check(
     source: ListedSource, name: str, *, max_bytes: float, max_pixels: float, known: Mapping[str, Facts]
 ) -> Checked:
-    fault = size_fault(source, name, max_bytes)
-    if fault:
-        return Checked(Facts(reason=fault))
     try:
-        data = source.read(name)
+        data = read_within(source, name, max_bytes)
     except UnreadableError as error:
         return Checked(Facts(reason=str(error)))
-    if len(data) > max_bytes:  # it has grown since its size was asked for
-        return Checked(Facts(reason=_oversize(len(data), max_bytes)))
     file_sha256 = sha256_bytes(data)
     if file_sha256 in known:
         return Checked(known[file_sha256], file_sha256)

@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, TextIO
 
 from handful.core.errors import DataError, MissingExtraError
 from handful.core.records import Finding, Part, Skipped
@@ -52,10 +53,8 @@ def read_table(data: bytes, name: str) -> list[Row]:
         DataError: not readable, without one of the columns path and label, or without rows.
         MissingExtraError: a Parquet table, and pyarrow is not installed.
     """
-    header, lines = (
-        _text_cells(data, name) if PurePosixPath(name).suffix.lower() in TEXT_SUFFIXES else _parquet(data, name)
-    )
-    columns = _columns(header, name)
+    header, lines = _open(io.BytesIO(data), name)
+    columns = _columns(header, name, required=("path", "label"))
     rows = []
     for number, cells in lines:
         values = {field: cells[index].strip() for field, index in columns.items()}
@@ -64,6 +63,24 @@ def read_table(data: bytes, name: str) -> list[Row]:
     if not rows:
         raise DataError(f"{name} has a header and no rows. Expected one row per picture.")
     return rows
+
+
+def read_paths(stream: BinaryIO, name: str) -> Iterator[str]:
+    """Yields the column path of a table, row by row, without empty ones; no other column is needed.
+
+    Args:
+        stream: the open file; as in `read_table`.
+        name: its name.
+
+    Raises:
+        DataError: not readable, or without a column path.
+        MissingExtraError: a Parquet table, and pyarrow is not installed.
+    """
+    header, lines = _open(stream, name)
+    index = _columns(header, name, required=("path",))["path"]
+    for _, cells in lines:
+        if cells[index].strip():
+            yield cells[index].strip()
 
 
 def place_rows(rows: Sequence[Row], name: str, *, folder: Path, inside: str, exists: Callable[[str], bool]) -> Layout:
@@ -111,26 +128,37 @@ def unlisted(layout: Layout, names: Iterable[str], table: str) -> Layout:
     )
 
 
-def _text_cells(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+def _open(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Returns the header of a table, and its rows with their numbers."""
+    is_text = PurePosixPath(name).suffix.lower() in TEXT_SUFFIXES
+    return _text_cells(stream, name) if is_text else _parquet(stream, name)
+
+
+def _text_cells(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    lines = _filled(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), name)
+    header = next(lines, None)
+    if header is None:
+        raise DataError(f"{name} is empty. Expected a header with the columns path and label, and one row per picture.")
+    return header, _even(lines, len(header), name)
+
+
+def _filled(text: TextIO, name: str) -> Iterator[list[str]]:
+    """Yields the lines that hold anything, in cells; the first one tells what separates them."""
     try:
-        text = data.decode("utf-8-sig")
+        first = next((line for line in text if line.strip("\r\n")), "")
+        reader = csv.reader(chain([first], text), delimiter=max(",;\t", key=first.count), strict=True)
+        for line in reader:
+            if any(cell.strip() for cell in line):
+                yield line
     except UnicodeDecodeError as error:
         raise DataError(f"{name} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from None
-    first = text.lstrip("\r\n").partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
-    try:
-        lines = [line for line in reader if any(cell.strip() for cell in line)]
     except csv.Error as error:
         raise DataError(f"{name} is not a readable table: line {reader.line_num}: {error}. Save it again.") from None
-    if not lines:
-        raise DataError(f"{name} is empty. Expected a header with the columns path and label, and one row per picture.")
-    return lines[0], _even(lines, name)
 
 
-def _even(lines: Sequence[list[str]], name: str) -> Iterator[tuple[int, list[str]]]:
+def _even(lines: Iterable[list[str]], width: int, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yields the rows below the header with as many cells as it has."""
-    width = len(lines[0])
-    for number, cells in enumerate(lines[1:], start=2):
+    for number, cells in enumerate(lines, start=2):
         if len(cells) > width:
             raise DataError(
                 f"row {number} of {name} has {len(cells)} cells, and the header has {width}. Put text that holds the "
@@ -139,23 +167,32 @@ def _even(lines: Sequence[list[str]], name: str) -> Iterator[tuple[int, list[str
         yield number, cells + [""] * (width - len(cells))
 
 
-def _parquet(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("reading Parquet tables", "parquet") from None
+
+    def fault(error: Exception) -> DataError:
+        return DataError(f"{name} cannot be read as a Parquet table: {error}. Write it again.")
+
     try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
+        table = pyarrow.parquet.ParquetFile(stream)
+        header = [str(column) for column in table.schema_arrow.names]
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{name} cannot be read as a Parquet table: {error}. Write it again.") from None
-    header = [str(column) for column in table.column_names]
-    columns = [table.column(index).to_pylist() for index in _columns(header, name).values()]
+        raise fault(error) from None
     kept = [header[index] for index in _columns(header, name).values()]
-    lines = (
-        (number, [_cell(value) for value in row]) for number, row in enumerate(zip(*columns, strict=True), start=2)
-    )
-    return kept, lines
+
+    def rows() -> Iterator[list[str]]:
+        try:
+            for batch in table.iter_batches(columns=kept):
+                columns = [batch.column(column).to_pylist() for column in kept]
+                yield from ([_cell(value) for value in row] for row in zip(*columns, strict=True))
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            raise fault(error) from None
+
+    return kept, enumerate(rows(), start=2)
 
 
 def _cell(value: Any) -> str:
@@ -166,7 +203,7 @@ def _cell(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _columns(header: Sequence[str], name: str) -> dict[str, int]:
+def _columns(header: Sequence[str], name: str, *, required: Sequence[str] = ()) -> dict[str, int]:
     """Returns the positions of the columns that are there."""
     names = [cell.strip().lower() for cell in header]
     found = {}
@@ -174,11 +211,11 @@ def _columns(header: Sequence[str], name: str) -> dict[str, int]:
         index = next((names.index(synonym) for synonym in synonyms if synonym in names), None)
         if index is not None:
             found[column] = index
-    missing = [column for column in ("path", "label") if column not in found]
+    missing = [column for column in required if column not in found]
     if missing:
         raise DataError(
             f"{name} has no column {' and no column '.join(missing)}; its header is {', '.join(header)[:300]!r}. "
-            "Expected the columns path and label, and perhaps group and split."
+            f"Expected {'the columns path and label, and perhaps group and split' if 'label' in required else 'one'}."
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Where bytes come from: a folder, an archive, the CIFAR-10 batches, or several of these side by side."""
+"""Where bytes come from: a folder, an archive, or the CIFAR-10 batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -114,20 +114,17 @@ class FolderSource:
         while waiting:
             folder = waiting.pop()
             try:
-                with os.scandir(self._path(folder)) as found:
-                    children = sorted(found, key=lambda child: child.name)
+                children, folders, links = self._children(folder)
             except OSError as error:
                 yield Entry(folder, is_folder=True, reason=f"the folder cannot be read: {error.strerror}")
                 continue
             below = []
             for child in children:
-                name = f"{folder}/{printable(child.name)}" if folder else printable(child.name)
-                if is_hidden(child.name):
-                    continue
-                if child.is_dir(follow_symlinks=False):
+                name = f"{folder}/{printable(child)}" if folder else printable(child)
+                if child in folders:
                     yield Entry(name, is_folder=True)
                     below.append(name)
-                elif child.is_symlink() and self._path(name).is_dir():
+                elif child in links and self.path(name).is_dir():
                     yield Entry(name, is_folder=True, reason="a link to a folder; links are not followed, copy it")
                 else:
                     yield Entry(name)
@@ -137,7 +134,7 @@ class FolderSource:
         """Yields the names of the files that lie directly in some folders; nothing for a folder that is not there."""
         for folder in folders:
             try:
-                with os.scandir(self._path(folder)) as found:
+                with os.scandir(self.path(folder)) as found:
                     children = sorted(child.name for child in found if child.is_file() and not is_hidden(child.name))
             except OSError:
                 continue
@@ -145,7 +142,7 @@ class FolderSource:
 
     def size(self, name: str) -> int:
         """Returns the size in bytes; see `ListedSource`."""
-        path = self._path(name)
+        path = self.path(name)
         try:
             if path.is_symlink() and not path.resolve(strict=True).is_relative_to(self.root.resolve()):
                 raise UnreadableError("a link that leads out of the folder; copy the picture itself")
@@ -166,42 +163,36 @@ class FolderSource:
         """
         self.size(name)
         try:
-            return self._path(name).read_bytes()
+            return self.path(name).read_bytes()
         except OSError as error:
             raise UnreadableError(f"cannot be read: {error.strerror}", lasting=False) from None
 
-    def _path(self, name: str) -> Path:
+    def stamp(self, name: str) -> str:
+        """Returns what tells whether a file was changed meanwhile: its size, and when it last was; "" for none."""
+        try:
+            status = self.path(name).stat()
+        except (OSError, ValueError):
+            return ""
+        return f"{status.st_size}.{status.st_mtime_ns}"
+
+    def path(self, name: str) -> Path:
+        """Returns where a file lies."""
         path = self.root / name
         if "\\x" in name and not os.path.lexists(path):
             raw = re.sub(rb"\\x([0-9a-f]{2})", lambda odd: bytes.fromhex(odd[1].decode()), os.fsencode(name))
             return self.root / os.fsdecode(raw)
         return path
 
-
-@dataclass(frozen=True, slots=True)
-class JoinedSource:
-    """Files of several sources under names of their own.
-
-    Attributes:
-        places: name to the source that has it and its name there.
-    """
-
-    places: Mapping[str, tuple[ListedSource, str]]
-
-    def names(self) -> Iterator[str]:
-        """Yields the names of the files."""
-        return iter(self.places)
-
-    def entries(self) -> Iterator[Entry]:
-        """Yields the files."""
-        return (Entry(name) for name in self.places)
-
-    def size(self, name: str) -> int:
-        """Returns the size in bytes; see `ListedSource`."""
-        source, inner = self.places[name]
-        return source.size(inner)
-
-    def read(self, name: str) -> bytes:
-        """Returns the bytes of one file."""
-        source, inner = self.places[name]
-        return source.read(inner)
+    def _children(self, folder: str) -> tuple[list[str], set[str], set[str]]:
+        """Returns the sorted names in a folder, and which are folders and links; names alone, as there may be many."""
+        names, folders, links = [], set(), set()
+        with os.scandir(self.path(folder)) as found:
+            for child in found:
+                if is_hidden(child.name):
+                    continue
+                names.append(child.name)
+                if child.is_dir(follow_symlinks=False):
+                    folders.add(child.name)
+                elif child.is_symlink():
+                    links.add(child.name)
+        return sorted(names), folders, links

@@ -1,8 +1,8 @@
 """A run folder: numbers, figures and one page."""
 
+from handful.report.answers import as_line, as_record, check_table, write_answers
 from handful.report.result import result_dict
 from handful.report.run_folder import write_run
 from handful.report.summary import summary
-from handful.report.tables import answers_csv
 
-__all__ = ["answers_csv", "result_dict", "summary", "write_run"]
+__all__ = ["as_line", "as_record", "check_table", "result_dict", "summary", "write_answers", "write_run"]

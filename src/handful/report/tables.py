@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
-from handful.core.records import Evaluation, Prediction, Run
+from handful.core.records import Evaluation, Run
 from handful.core.spreadsheet import MARK, protect
 from handful.core.trust import CrossValidation
 from handful.report.learning import trainings
@@ -30,31 +31,6 @@ def predictions_csv(run: Run) -> str:
     rows = (
         (answer.picture.path, "test", answer.true, answer.predicted, answer.confidence, *proba)
         for answer, proba in zip(answers(run), run.test_proba.tolist(), strict=True)
-    )
-    return csv_text(header, rows)
-
-
-def answers_csv(predictions: Iterable[Prediction], classes: Sequence[str]) -> str:
-    """Returns answers for new pictures: path, predicted, confidence, unsure, unlike, named, one p_<class> per class.
-
-    Unsure and unlike are 1 or 0, empty where the model does not know; the named classes are joined by " | ".
-
-    Args:
-        predictions: the answers.
-        classes: C names, in the order of `Prediction.proba`.
-    """
-    header = ("path", "predicted", "confidence", "unsure", "unlike", "named", *(f"p_{name}" for name in classes))
-    rows = (
-        (
-            each.path,
-            each.label,
-            float(each.proba.max()),
-            int(each.unsure),
-            "" if each.unlike is None else int(each.unlike),
-            " | ".join(each.named),
-            *each.proba.tolist(),
-        )
-        for each in predictions
     )
     return csv_text(header, rows)
 
@@ -174,9 +150,14 @@ def folds_csv(cross: CrossValidation) -> str:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Returns a table as CSV (RFC 4180 with LF); NaN is an empty cell, text is protected by `protected`."""
-    lines = (",".join(_quoted(cell) for cell in _cells(row)) for row in (header, *rows))
-    return "".join(f"{line}\n" for line in lines)
+    """Returns a table as CSV; see `csv_lines`."""
+    return "".join(csv_lines(header, rows))
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """Yields the lines of a table as CSV (RFC 4180 with LF); NaN is an empty cell, text is protected by `protected`."""
+    for row in chain([header], rows):
+        yield ",".join(_quoted(cell) for cell in _cells(row)) + "\n"
 
 
 def protected(text: str) -> str:

@@ -9,11 +9,12 @@ import numpy as np
 
 from handful.core.config import ReadingConfig
 from handful.core.progress import Progress
-from handful.core.records import FloatArray, Head, ImageTable, Picture, StackedHead
+from handful.core.records import FeatureArray, FloatArray, Head, ImageTable, Picture, StackedHead
 from handful.core.trust import Rules
 from handful.evaluate import distances
-from handful.features import FrozenTrunk, Preprocessing, View, extract
+from handful.features import FrozenTrunk, Preprocessing, View, extract, extract_unchecked
 from handful.heads import predict_proba
+from handful.images import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,45 @@ def examine(
         ).values
         for member in model.members
     ]
+    return _examined(model, features)
+
+
+def examine_unchecked(
+    model: Model, files: Sequence[Found], *, threads: int, progress: Progress
+) -> tuple[Examined, dict[int, str]]:
+    """Returns what a model says about files that nobody has looked into, without those that are no readable picture.
+
+    Args:
+        model: the model.
+        files: N files.
+        threads: for decoding and for the network.
+        progress: told about every square.
+
+    Returns:
+        What it says about the readable ones, in their order; and the rows of the others, with the reason.
+    """
+    features, faults = [], dict[int, str]()
+    for member in model.members:
+        values, found = extract_unchecked(
+            member.trunk,
+            files,
+            reading=model.reading,
+            full_scale=model.full_scale,
+            preprocessing=member.preprocessing,
+            views=member.views,
+            threads=threads,
+            progress=progress,
+        )
+        features.append(values)
+        faults |= found
+    readable = [row for row in range(len(files)) if row not in faults]
+    if faults:
+        features = [values[readable] for values in features]
+    return _examined(model, features), faults
+
+
+def _examined(model: Model, features: Sequence[FeatureArray]) -> Examined:
+    """Returns what a model makes of its members' features, float32 (N, V, D) each."""
     answers = [predict_proba(member.head, values) for member, values in zip(model.members, features, strict=True)]
     familiar = model.rules.familiar if model.rules else None
     far = distances(features[0].mean(axis=1), familiar) if familiar else None

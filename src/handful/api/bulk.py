@@ -1,0 +1,157 @@
+"""Any number of pictures answered into a table: portion by portion, and on from there after an interruption."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from handful import export
+from handful.api.answering import PORTION, Steps, answer_portion
+from handful.api.unfinished import Listed, Unfinished, open_unfinished
+from handful.core.errors import ConfigError, HandfulError
+from handful.core.machine import versions
+from handful.core.progress import Progress
+from handful.core.records import Skipped
+from handful.images import Found, Place, Sorter, open_place, plan_sorting
+from handful.images.sorting import UNSURE, By
+from handful.report import as_line, as_record, check_table, write_answers
+from handful.report.answers import Record
+from handful.transfer import Model
+
+MOST_TOLD = 5
+"""Pictures that are named where something was wrong with many."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of many pictures.
+
+    Attributes:
+        out: the table.
+        n_pictures: its rows.
+        n_before: of them, those whose answers were there when this call began.
+        counts: answers by class, in the order of the classes.
+        n_unsure: answers marked unsure.
+        n_unlike: answers marked unlike the training pictures.
+        n_skipped: pictures that could not be read; the table has the reasons.
+        skipped: the first of them.
+        sorted_into: the folder with a folder for each class, where there is one.
+        n_set_apart: pictures in its folder for the doubtful ones.
+        n_unsorted: answered pictures that could not be put there.
+        unsorted: the first of them.
+    """
+
+    out: Path
+    n_pictures: int
+    n_before: int
+    counts: Counter[str]
+    n_unsure: int = 0
+    n_unlike: int = 0
+    n_skipped: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    sorted_into: Path | None = None
+    n_set_apart: int = 0
+    n_unsorted: int = 0
+    unsorted: list[Skipped] = field(default_factory=list)
+
+
+def predict_into(
+    model: Model,
+    out: Path,
+    paths: Sequence[Path],
+    *,
+    top: int | None,
+    sort_into: Path | None,
+    by: By,
+    threads: int,
+    progress: Progress,
+) -> Written:
+    """Writes a model's answers into a table; see `Classifier.predict_into`."""
+    check_table(out)
+    if top is not None and top < 1:
+        raise ConfigError(f"top is {top}; expected a number of classes, at least 1.")
+    if out.exists():
+        raise HandfulError(f"{out} exists already, and nothing is overwritten. Choose another name with --out.")
+    places = [open_place(path) for path in paths]
+    sorter = None if sort_into is None else plan_sorting(sort_into, by, places, model.classes)
+    facts = {
+        "the model": export.fingerprint(model)[:12],
+        "--top": top,
+        "what is predicted": [str(path) for path in paths],
+        **versions(),
+    }
+    with open_unfinished(unfinished_path(out)) as unfinished:
+        progress.say(f"Finding the pictures in {', '.join(str(path) for path in paths[:3])}.")
+        unfinished.begin(facts, places)
+        written = Written(out, unfinished.n_pictures, unfinished.n_done, Counter(dict.fromkeys(model.classes, 0)))
+        _answer(model, unfinished, places, top=top, threads=threads, progress=progress)
+        if sorter is not None:
+            _sort(sorter, unfinished, places, written, progress=progress)
+        write_answers(out, _counted(unfinished, written), model.classes, top=top)
+    unfinished_path(out).unlink()
+    return written
+
+
+def unfinished_path(out: Path) -> Path:
+    """Returns the file in which the answers lie until a table is finished."""
+    return out.with_name(f"{out.name}.partial")
+
+
+def _answer(
+    model: Model, unfinished: Unfinished, places: Sequence[Place], *, top: int | None, threads: int, progress: Progress
+) -> None:
+    """Answers what is not answered yet, and saves it by portions."""
+    n_done = unfinished.n_done
+    if n_done:
+        progress.say(f"{n_done:,} of {unfinished.n_pictures:,} were answered before; goes on with the next.")
+    with progress.stage("Predicting", unfinished.n_pictures) as advance:
+        advance(n_done)
+        waiting = unfinished.listed(after=n_done)
+        while portion := list(islice(waiting, PORTION)):
+            found = [_found(each, places) for each in portion]
+            answers = answer_portion(model, found, threads=threads, progress=Steps(model, advance, progress))
+            records = (as_line(as_record(answer, model.classes, top=top)) for answer in answers)
+            unfinished.save(list(zip((each.number for each in portion), records, strict=True)))
+            advance(sum(1 for each in portion if each.reason))
+
+
+def _sort(
+    sorter: Sorter, unfinished: Unfinished, places: Sequence[Place], written: Written, *, progress: Progress
+) -> None:
+    """Puts every answered picture into the folder of its class, or of the doubtful ones; those that are there stay."""
+    written.sorted_into = sorter.folder
+    with progress.stage("Sorting", unfinished.n_pictures) as advance:
+        for listed, text in unfinished.records():
+            record: Record = json.loads(text)
+            if record["error"] is None:
+                doubtful = record["unsure"] or bool(record["unlike"])
+                class_name = UNSURE if doubtful else record["predicted"]
+                fault = sorter.put(_found(listed, places), places[listed.place].root, class_name)
+                written.n_set_apart += doubtful and not fault
+                written.n_unsorted += bool(fault)
+                if fault and len(written.unsorted) < MOST_TOLD:
+                    written.unsorted.append(Skipped(listed.name, fault))
+            advance(1)
+
+
+def _counted(unfinished: Unfinished, written: Written) -> Iterator[Record]:
+    """Yields the records, and counts them on the way."""
+    for _, text in unfinished.records():
+        record: Record = json.loads(text)
+        if record["error"] is None:
+            written.counts[record["predicted"]] += 1
+            written.n_unsure += record["unsure"]
+            written.n_unlike += bool(record["unlike"])
+        else:
+            written.n_skipped += 1
+            if len(written.skipped) < MOST_TOLD:
+                written.skipped.append(Skipped(record["path"], record["error"]))
+        yield record
+
+
+def _found(listed: Listed, places: Sequence[Place]) -> Found:
+    return Found(listed.name, places[listed.place].source, listed.inner, listed.reason)
