@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from PIL import Image
 
 from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError, DataError
-from handful.images import check, open_source, pixels, read, read_unlabelled
+from handful.images import check, open_source, pixels, read
 from handful.testing.pictures import draw_folder
 
 CONFIG = ReadingConfig()
@@ -476,8 +475,6 @@ def test_one_full_scale_is_chosen_for_the_whole_data_set(tmp_path, brightest, sc
     by_path = {picture.path: picture for picture in table.pictures}
     assert (pixels(table, by_path["deep/dark.tif"]) == round(100 * 255 / scale)).all()
     assert (pixels(table, by_path["deep/bright.png"]) == round(brightest * 255 / scale)).all()
-    predicted = read_unlabelled([tmp_path / "deep" / "dark.tif"], CONFIG, full_scale=scale)
-    assert (pixels(predicted, predicted.pictures[0]) == round(100 * 255 / scale)).all()
 
 
 def test_pixels_refuses_a_file_that_changed_since_it_was_checked(photos):
@@ -532,42 +529,6 @@ def test_errors_come_before_torch_and_within_two_seconds(tmp_path):
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "DataError False False"
     assert time.perf_counter() - start < 2
-
-
-# For prediction.
-
-
-def test_pictures_to_predict_are_named_as_the_user_named_them(photos, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    shutil.make_archive("more", "zip", photos)
-    shutil.copy(photos / "circle" / "000.png", tmp_path / "noname")
-    (photos / "circle" / "001.png").write_bytes(b"broken")
-    (photos / "notes.txt").write_text("no picture")
-    table = read_unlabelled(
-        [Path("photos/square"), Path("more.zip"), Path("noname"), Path("photos/circle/001.png")], CONFIG
-    )
-    paths = [picture.path for picture in table.pictures]
-    firsts = list(dict.fromkeys(path.split("/")[0] for path in paths))
-    assert firsts == ["photos", "more.zip", "noname"]
-    assert {"photos/square/000.png", "more.zip/circle/000.png", "noname"} < set(paths)
-    assert len(paths) == 4 + 12 + 1
-    assert [skipped.path for skipped in table.skipped] == ["photos/circle/001.png"]
-    assert (table.classes, set(table.labels)) == ((), {-1})
-    np.testing.assert_array_equal(
-        pixels(table, table.pictures[0]), np.asarray(Image.open(photos / "square" / "000.png"))
-    )
-
-
-def test_a_picture_named_twice_is_read_once(photos):
-    one = photos / "circle" / "000.png"
-    assert len(read_unlabelled([one, one, photos / "circle"], CONFIG).pictures) == 4
-
-
-def test_nothing_to_predict_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="no pictures in"):
-        read_unlabelled([tmp_path], CONFIG)
-    with pytest.raises(DataError, match="there is no "):
-        read_unlabelled([tmp_path / "gone.jpg"], CONFIG)
 
 
 def test_open_source_lists_and_reads_a_folder(photos):

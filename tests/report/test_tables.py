@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handful.core.records import Prediction, Skipped
-from handful.report import answers_csv
+from handful.core.records import Skipped
 from handful.report.numbers import reliability, searches
 from handful.report.tables import (
     classes_csv,
@@ -81,19 +80,6 @@ def test_the_other_tables_hold_the_numbers_of_the_drawings(make_run):
     assert float(rows_of(classes_csv(run.evaluation))[1][2]) == run.evaluation.per_class[0].recall
     assert len(rows_of(reliability_csv(reliability(run)))) == 1 + len(reliability(run))
     assert rows_of(search_csv(searches(run)))[1] == ["efficientnet-lite0", "0.001", "0.62", "0.86"]
-
-
-def test_answers_for_new_pictures_are_protected_too():
-    answers = [
-        Prediction("-x.jpg", "cat", np.array([0.75, 0.25])),
-        Prediction("y.jpg", "cat", np.array([0.5, 0.5]), named=("cat", "dog"), unsure=True, unlike=True),
-    ]
-    header, *rows = rows_of(answers_csv(answers, ("cat", "dog")))
-    assert header == ["path", "predicted", "confidence", "unsure", "unlike", "named", "p_cat", "p_dog"]
-    assert rows == [
-        ["'-x.jpg", "cat", "0.75", "0", "", "", "0.75", "0.25"],
-        ["y.jpg", "cat", "0.5", "1", "1", "cat | dog", "0.5", "0.5"],
-    ]
 
 
 def test_every_update_is_in_the_table_of_the_training(make_run):

@@ -1,4 +1,4 @@
-"""From files to answers: each file is decoded once; what the model's rules make of it stands beside its probabilities."""
+"""From files to answers: each is decoded once; what the model's rules make of it stands beside its probabilities."""
 
 from __future__ import annotations
 

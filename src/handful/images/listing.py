@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 from handful.core.errors import DataError, MissingExtraError
 from handful.core.records import Finding, Part, Skipped
@@ -135,15 +136,16 @@ def _open(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, l
 
 
 def _text_cells(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    lines = _filled(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), name)
+    lines = _filled(stream, name)
     header = next(lines, None)
     if header is None:
         raise DataError(f"{name} is empty. Expected a header with the columns path and label, and one row per picture.")
     return header, _even(lines, len(header), name)
 
 
-def _filled(text: TextIO, name: str) -> Iterator[list[str]]:
+def _filled(stream: BinaryIO, name: str) -> Iterator[list[str]]:
     """Yields the lines that hold anything, in cells; the first one tells what separates them."""
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
         first = next((line for line in text if line.strip("\r\n")), "")
         reader = csv.reader(chain([first], text), delimiter=max(",;\t", key=first.count), strict=True)
@@ -154,6 +156,9 @@ def _filled(text: TextIO, name: str) -> Iterator[list[str]]:
         raise DataError(f"{name} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from None
     except csv.Error as error:
         raise DataError(f"{name} is not a readable table: line {reader.line_num}: {error}. Save it again.") from None
+    finally:
+        with suppress(ValueError):  # closed already
+            text.detach()  # the stream is the caller's to close
 
 
 def _even(lines: Iterable[list[str]], width: int, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -215,9 +220,13 @@ def _columns(header: Sequence[str], name: str, *, required: Sequence[str] = ()) 
     if missing:
         raise DataError(
             f"{name} has no column {' and no column '.join(missing)}; its header is {', '.join(header)[:300]!r}. "
-            f"Expected {'the columns path and label, and perhaps group and split' if 'label' in required else 'one'}."
+            f"Expected {_expected(required)}."
         )
     return found
+
+
+def _expected(required: Sequence[str]) -> str:
+    return "the columns path and label, and perhaps group and split" if "label" in required else "a column path"
 
 
 def _path(row: Row, folder: Path, inside: str, exists: Callable[[str], bool]) -> str:
