@@ -7,8 +7,8 @@ import pytest
 from handful.backbones import Tap, load, locate
 from handful.core.config import ReadingConfig
 from handful.core.progress import Silent
-from handful.features import Preprocessing, extract, extract_at, prepare, trunk_from_weights
-from handful.images import pixels, read
+from handful.features import Preprocessing, extract, extract_at, extract_unchecked, prepare, trunk_from_weights
+from handful.images import Found, open_place, pixels, read
 from handful.testing.pictures import draw_folder
 
 
@@ -51,6 +51,26 @@ def test_features_are_those_of_the_network(trunk, table, toy):
             with torch.inference_mode():
                 expected = network.features(x)[0].numpy()
             np.testing.assert_allclose(found.values[row, view], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_unchecked_files_have_the_features_of_checked_ones_and_the_others_a_reason(trunk, table, photos, threads):
+    files = list(open_place(photos).find())
+    broken = Found("broken", files[0].source, "gone.png")
+    values, faults = extract_unchecked(
+        trunk,
+        [broken, *files, broken],
+        reading=ReadingConfig(),
+        full_scale=table.full_scale,
+        preprocessing=shown(trunk.spec),
+        views=("plain", "mirror"),
+        threads=threads,
+        progress=Silent(),
+    )
+    expected = run(trunk, table, views=("plain", "mirror"), use_cache=False).values
+    assert [each.inner for each in files] == [picture.path for picture in table.pictures]
+    np.testing.assert_array_equal(values[1:-1], expected)
+    assert faults == dict.fromkeys((0, len(files) + 1), "there is no such file")
 
 
 def test_a_second_run_computes_nothing_and_opens_no_network(trunk, table, monkeypatch):

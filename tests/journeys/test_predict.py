@@ -220,7 +220,7 @@ def changed_folder(new):
         (
             changed_folder,
             {},
-            "1 pictures are new (new/circle/new.png); 1 pictures are gone (new/circle/000.png); 1 f",
+            "new pictures: 1 (new/circle/new.png); pictures that are gone: 1 (new/circle/000.png); ",
         ),
         (None, {"top": 2}, "--top is 2, and was null"),
         (None, {"pictures": ["new/circle"]}, 'what is predicted is ["new/circle"], and was ["new"]'),

@@ -74,8 +74,7 @@ def predict_into(
     check_table(out)
     if top is not None and top < 1:
         raise ConfigError(f"top is {top}; expected a number of classes, at least 1.")
-    if out.exists():
-        raise HandfulError(f"{out} exists already, and nothing is overwritten. Choose another name with --out.")
+    _refuse_existing(out)
     places = [open_place(path) for path in paths]
     sorter = None if sort_into is None else plan_sorting(sort_into, by, places, model.classes)
     facts = {
@@ -91,6 +90,7 @@ def predict_into(
         _answer(model, unfinished, places, top=top, threads=threads, progress=progress)
         if sorter is not None:
             _sort(sorter, unfinished, places, written, progress=progress)
+        _refuse_existing(out)
         write_answers(out, _counted(unfinished, written), model.classes, top=top)
     unfinished_path(out).unlink()
     return written
@@ -99,6 +99,11 @@ def predict_into(
 def unfinished_path(out: Path) -> Path:
     """Returns the file in which the answers lie until a table is finished."""
     return out.with_name(f"{out.name}.partial")
+
+
+def _refuse_existing(out: Path) -> None:
+    if out.exists():
+        raise HandfulError(f"{out} exists already, and nothing is overwritten. Choose another name with --out.")
 
 
 def _answer(

@@ -150,10 +150,10 @@ class Unfinished:
     def _changes(self) -> Iterator[str]:
         """Yields what is different in the table `found`, in plain words."""
         for count, question in (
-            ("{} pictures are new", "SELECT name FROM found EXCEPT SELECT name FROM pictures"),
-            ("{} pictures are gone", "SELECT name FROM pictures EXCEPT SELECT name FROM found"),
+            ("new pictures: {}", "SELECT name FROM found EXCEPT SELECT name FROM pictures"),
+            ("pictures that are gone: {}", "SELECT name FROM pictures EXCEPT SELECT name FROM found"),
             (
-                "{} files have changed",
+                "pictures that have changed: {}",
                 "SELECT name FROM pictures JOIN found USING (name) WHERE pictures.stamp != found.stamp "
                 "OR pictures.reason != found.reason OR pictures.inner != found.inner",
             ),
