@@ -26,7 +26,7 @@ def partial(tmp_path):
 def test_every_picture_is_listed_once_in_the_order_given(partial, places, tmp_path):
     with open_unfinished(partial) as unfinished:
         unfinished.begin(FACTS, [places[0], places[0]])
-        listed = list(unfinished.listed())
+        listed = unfinished.listed(after=0, most=9)
     inner = ["a/deep/000.png", "a/deep/001.png", "b/000.png", "b/001.png"]
     assert [each.inner for each in listed] == inner
     assert [each.number for each in listed] == [1, 2, 3, 4]
@@ -37,17 +37,14 @@ def test_every_picture_is_listed_once_in_the_order_given(partial, places, tmp_pa
 def test_answers_are_saved_together_or_not_at_all(partial, places):
     with open_unfinished(partial) as unfinished:
         unfinished.begin(FACTS, places)
-        waiting = unfinished.listed()
-        next(waiting)
         unfinished.save([(1, "one"), (2, "two")])
-        assert next(waiting).number == 2
         with pytest.raises(ZeroDivisionError):
             unfinished.save((number, str(1 / (4 - number))) for number in (3, 4))
     with open_unfinished(partial) as unfinished:
         unfinished.begin(FACTS, places)
         assert (unfinished.n_done, unfinished.n_pictures) == (2, 4)
         assert [(listed.number, record) for listed, record in unfinished.records()] == [(1, "one"), (2, "two")]
-        assert [listed.number for listed in unfinished.listed(after=2)] == [3, 4]
+        assert [listed.number for listed in unfinished.listed(after=2, most=1)] == [3]
 
 
 def test_no_answer_is_saved_twice(partial, places):

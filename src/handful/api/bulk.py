@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from handful import export
@@ -115,8 +114,7 @@ def _answer(
         progress.say(f"{n_done:,} of {unfinished.n_pictures:,} were answered before; goes on with the next.")
     with progress.stage("Predicting", unfinished.n_pictures) as advance:
         advance(n_done)
-        waiting = unfinished.listed(after=n_done)
-        while portion := list(islice(waiting, PORTION)):
+        while portion := unfinished.listed(after=unfinished.n_done, most=PORTION):
             found = [_found(each, places) for each in portion]
             answers = answer_portion(model, found, threads=threads, progress=Steps(model, advance, progress))
             records = (as_line(as_record(answer, model.classes, top=top)) for answer in answers)

@@ -29,6 +29,9 @@ CREATE {temporary} TABLE {name} (
 """
 """The pictures, numbered in their order; `place` counts what the user named."""
 
+PAGE = 512
+"""Answers that are held at a time while they are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -103,10 +106,10 @@ class Unfinished:
         """Pictures at the head of the list whose answers are there."""
         return int(self._one("SELECT coalesce(max(number), 0) FROM answers"))
 
-    def listed(self, *, after: int = 0) -> Iterator[Listed]:
-        """Yields the pictures behind a number, in order; others may be saved meanwhile."""
-        question = "SELECT number, name, place, inner, reason FROM pictures WHERE number > ? ORDER BY number"
-        yield from (Listed(*row) for row in self.database.execute(question, (after,)))
+    def listed(self, *, after: int, most: int) -> list[Listed]:
+        """Returns so many of the pictures behind a number, in order."""
+        question = "SELECT number, name, place, inner, reason FROM pictures WHERE number > ? ORDER BY number LIMIT ?"
+        return [Listed(*row) for row in self.database.execute(question, (after, most)).fetchall()]
 
     def save(self, records: Iterable[tuple[int, str]]) -> None:
         """Adds answers, all of them or none: the picture's number, and a line of text."""
@@ -114,10 +117,16 @@ class Unfinished:
             self.database.executemany("INSERT INTO answers VALUES (?, ?)", records)
 
     def records(self) -> Iterator[tuple[Listed, str]]:
-        """Yields every picture that has an answer, and that, in order."""
-        question = "SELECT number, name, place, inner, reason, record FROM pictures JOIN answers USING (number)"
-        for row in self.database.execute(f"{question} ORDER BY number"):
-            yield Listed(*row[:5]), row[5]
+        """Yields every picture that has an answer, and that, in order.
+
+        No question stays open meanwhile: one that a traceback holds would keep the file locked.
+        """
+        question = "SELECT record FROM answers WHERE number > ? ORDER BY number LIMIT ?"
+        last = 0
+        while listed := self.listed(after=last, most=PAGE):
+            records = self.database.execute(question, (last, PAGE)).fetchall()
+            yield from ((one, record) for one, (record,) in zip(listed, records, strict=False))
+            last = listed[-1].number
 
     @contextmanager
     def saved(self) -> Iterator[None]:

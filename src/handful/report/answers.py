@@ -110,7 +110,7 @@ def _write_csv(stream: BinaryIO, records: Iterable[Record], classes: Sequence[st
     extra = _columns(classes, top)
 
     def row(record: Record) -> list[Cell]:
-        named = record["named"] and " | ".join(record["named"])
+        named = " | ".join(record["named"] or ())
         values = [*({**record, "named": named}[name] for name in FIXED)]
         values += _cells(record["proba"], top=top, n_cells=len(extra))
         return ["" if value is None else int(value) if isinstance(value, bool) else value for value in values]
