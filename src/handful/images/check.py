@@ -88,8 +88,8 @@ def as_picture(placed: Placed, label: int, checked: Checked) -> Picture:
     facts = checked.facts
     notes = facts.notes
     suffix = suffix_of(placed.name)
-    if suffix not in FORMAT_SUFFIXES.get(facts.format, ()):
-        notes = (*notes, f"a {facts.format} picture although its name ends in {suffix or 'nothing'}")
+    if suffix and suffix not in FORMAT_SUFFIXES.get(facts.format, ()):
+        notes = (*notes, f"a {facts.format} picture although its name ends in {suffix}")
     return Picture(
         path=placed.name,
         label=label,
@@ -113,7 +113,7 @@ def _check(
         data = source.read(name)
     except UnreadableError as error:
         return Checked(Facts(reason=str(error)))
-    if len(data) > max_bytes:  # it has grown since its size was asked for
+    if len(data) > max_bytes and source.size(name):  # a file that has grown since its size was asked for
         return Checked(Facts(reason=_oversize(len(data), max_bytes)))
     file_sha256 = sha256_bytes(data)
     if file_sha256 in known:

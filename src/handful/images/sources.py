@@ -42,7 +42,7 @@ class ListedSource(Source, Protocol):
         """Yields everything below the root except hidden things and `JUNK`."""
 
     def size(self, name: str) -> int:
-        """Returns the size of a file in bytes.
+        """Returns the size of a file in bytes; 0 for a picture in memory, which is no file.
 
         Raises:
             UnreadableError: there is no such file, or it must not be read.

@@ -12,12 +12,13 @@ from handful.core.progress import Progress, Silent
 from handful.core.records import ImageTable, Skipped
 from handful.images.channels import DEFAULT_FULL_SCALE
 from handful.images.check import as_picture, check_files
+from handful.images.given import Given
 from handful.images.layout import Placed, looks_like_picture, some
 from handful.images.sources import FolderSource, JoinedSource, ListedSource, open_source
 
 
 def read_unlabelled(
-    paths: Sequence[Path],
+    wanted: Sequence[Path] | Given,
     config: ReadingConfig,
     *,
     full_scale: int = DEFAULT_FULL_SCALE,
@@ -27,7 +28,8 @@ def read_unlabelled(
     """Reads pictures whose class is not known, for prediction.
 
     Args:
-        paths: pictures, folders (searched to any depth), zip or tar archives. Files are tried whatever their names.
+        wanted: pictures, folders (searched to any depth), zip or tar archives, files being tried whatever their names;
+            or what `given` made of pictures in memory.
         config: the limits on size.
         full_scale: what stands for white in pictures of more than 8 bits; the training data set's.
         threads: pictures decoded at the same time.
@@ -40,16 +42,7 @@ def read_unlabelled(
     Raises:
         DataError: a path does not exist, or there are no pictures at all.
     """
-    places: dict[str, tuple[ListedSource, str]] = {}
-    refused: list[Skipped] = []
-    for path in paths:
-        _gather(path, places, refused)
-    if not places and not refused:
-        raise DataError(
-            f"no pictures in {some([str(path) for path in paths])}. Expected picture files, or folders of them."
-        )
-    names = list(places)
-    source = JoinedSource(places)
+    root, source, names, refused = _gathered(wanted)
     checked = check_files(source, names, config, threads=threads, progress=progress or Silent())
     pictures, skipped = [], list(refused)
     for name, found in zip(names, checked, strict=True):
@@ -57,9 +50,24 @@ def read_unlabelled(
             skipped.append(Skipped(name, found.facts.reason))
         else:
             pictures.append(as_picture(Placed(name, ""), -1, found))
-    root = Path(os.path.commonpath([path.absolute() for path in paths]))
     in_order = tuple(sorted(skipped, key=lambda one: one.path))
     return ImageTable(root, source, (), tuple(pictures), in_order, full_scale=full_scale)
+
+
+def _gathered(wanted: Sequence[Path] | Given) -> tuple[Path, ListedSource, list[str], list[Skipped]]:
+    """Returns what the pictures are called together, where they come from, their names, and what was refused."""
+    if isinstance(wanted, Given):
+        return Path(wanted.title), wanted.source, [picture.name for picture in wanted.layout.placed], []
+    places: dict[str, tuple[ListedSource, str]] = {}
+    refused: list[Skipped] = []
+    for path in wanted:
+        _gather(path, places, refused)
+    if not places and not refused:
+        raise DataError(
+            f"no pictures in {some([str(path) for path in wanted])}. Expected picture files, or folders of them."
+        )
+    root = Path(os.path.commonpath([path.absolute() for path in wanted]))
+    return root, JoinedSource(places), list(places), refused
 
 
 def _gather(path: Path, places: dict[str, tuple[ListedSource, str]], refused: list[Skipped]) -> None:
