@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from handful import export
-from handful.api.data import as_labelled, as_pictures
+from handful.api.data import as_pictures
 from handful.api.learning import answers, learn, open_eyes, see
 from handful.api.prediction import Classifier
 from handful.core.config import (
@@ -30,6 +30,7 @@ from handful.core.config import (
     option_fields,
 )
 from handful.core.records import Evaluation, FeatureArray, FloatArray
+from handful.images import from_labelled
 
 Labels = npt.NDArray[Any]
 
@@ -107,7 +108,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         config = _config(self, max_unreadable=0.0)
         together = None if groups is None else [str(value) for value in groups]
         if y is None:
-            data = as_labelled(X)
+            data = from_labelled(X)
             self.classes_ = np.array(sorted({picture.class_name for picture in data.layout.placed}))
         else:
             labels = _labels(y)
@@ -130,6 +131,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Labels:  # noqa: N803
         """Returns (N,): the most probable label of each picture; raises as `predict_proba` does."""
+        check_is_fitted(self)
         best: Labels = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return best
 
@@ -224,7 +226,9 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return state
 
     def __sklearn_tags__(self) -> Any:
-        return _of_pictures(super().__sklearn_tags__())
+        tags = _of_pictures(super().__sklearn_tags__())
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
 
 def _config(estimator: BaseEstimator, **options: Any) -> TrainConfig:
@@ -240,11 +244,13 @@ def _labels(y: Any) -> Labels:
     """Returns (N,) labels of classes.
 
     Raises:
-        ValueError: numbers of a measurement, or labels that look alike as text.
+        ValueError: numbers of a measurement, one class only, or labels that look alike as text.
     """
     labels = column_or_1d(y, warn=True)
     check_classification_targets(labels)
     texts = [str(value) for value in np.unique(labels).tolist()]
+    if len(texts) < 2:
+        raise ValueError(f"the labels hold one class, {texts}; to tell pictures apart takes at least 2.")
     if len(set(texts)) < len(texts):
         raise ValueError(f"the labels {texts} are different and look the same; give each class a text of its own.")
     return np.asarray(labels)

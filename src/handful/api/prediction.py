@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from handful import export
+from handful.api.data import as_wanted
 from handful.core.machine import count_threads, limit_threads
 from handful.core.progress import Progress, Silent
 from handful.core.records import Prediction, Skipped
@@ -48,7 +50,7 @@ class Classifier:
 
     def predict(
         self,
-        pictures: str | PathLike[str] | Iterable[str | PathLike[str]],
+        pictures: Any,
         *,
         threads: int | None = None,
         progress: Progress | None = None,
@@ -58,18 +60,18 @@ class Classifier:
         Beside them stands what the model's rules make of them; see `Prediction`.
 
         Args:
-            pictures: a picture, a folder or an archive of pictures, or several of them.
+            pictures: a picture, a folder or an archive of pictures, or several of them; or pictures in memory: arrays,
+                uint8 (H, W, 3), Pillow's pictures, bytes, or a data set that `handful.train` takes.
             threads: all cores by default.
             progress: told about the work.
 
         Raises:
             DataError: a path does not exist, or nothing in it looks like a picture.
         """
-        named = [pictures] if isinstance(pictures, str | PathLike) else list(pictures)
         watch = progress or Silent()
         n_threads = count_threads(threads)
         table = read_unlabelled(
-            [Path(name) for name in named],
+            as_wanted(pictures),
             self.model.reading,
             full_scale=self.model.full_scale,
             threads=n_threads,

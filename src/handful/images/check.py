@@ -27,6 +27,7 @@ FORMAT_SUFFIXES = {
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
     "HEIC": (".heic", ".heif"),
+    "DICOM": (".dcm", ".dicom"),
 }
 
 

@@ -152,13 +152,12 @@ def _parquet(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, lis
     header = [str(column) for column in table.column_names]
     columns = [table.column(index).to_pylist() for index in _columns(header, name).values()]
     kept = [header[index] for index in _columns(header, name).values()]
-    lines = (
-        (number, [_cell(value) for value in row]) for number, row in enumerate(zip(*columns, strict=True), start=2)
-    )
+    lines = ((number, [cell(value) for value in row]) for number, row in enumerate(zip(*columns, strict=True), start=2))
     return kept, lines
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Returns a value of a table as text; "" for one that is missing."""
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, float) and value.is_integer():
