@@ -180,6 +180,8 @@ def test_faults_are_said_in_the_words_of_train_or_of_scikit_learn(shapes, toy):
         toy_classifier().fit(paths, labels[[0, 1, 35]])
     with pytest.raises(DataError, match="a list is no data set that is known"):
         toy_classifier().fit(paths)
+    with pytest.raises(ValueError, match="groups were given and y was not"):
+        toy_classifier().fit(paths, groups=labels)
     with pytest.raises(NotFittedError):
         toy_classifier().predict(paths)
     with pytest.raises(DataError, match="1 of the 2 pictures cannot be read"):

@@ -54,8 +54,10 @@ def as_pictures(data: Any, *, labels: Sequence[str] | None = None, groups: Seque
         return from_pictures(data, labels, groups)
     title, rows = found
     for name, values in (("labels", labels), ("groups", groups)):
-        if values is not None:
-            if len(values) != len(rows):
-                raise DataError(f"the {title} has {len(values)} {name}; expected one for each row.")
-            rows = [replace(row, **{name.removesuffix("s"): value}) for row, value in zip(rows, values, strict=True)]
+        if values is not None and len(values) != len(rows):
+            raise DataError(f"the {title} has {len(values)} {name}; expected one for each row.")
+    if labels is not None:
+        rows = [replace(row, label=label) for row, label in zip(rows, labels, strict=True)]
+    if groups is not None:
+        rows = [replace(row, group=group) for row, group in zip(rows, groups, strict=True)]
     return lay_out(title, rows, labelled=labels is not None)

@@ -97,10 +97,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             X: N pictures; see the class.
             y: (N,), their labels, numbers or texts; left out where X has labels of its own.
             groups: (N,), equal for pictures that belong together, such as those of one patient: choices within the fit
-                never hold out a part of them. For the splits of scikit-learn pass them to its splitters too.
+                never hold out a part of them. For the splits of scikit-learn pass them to its splitters too. A data set
+                with labels of its own has a column for them.
 
         Raises:
-            ValueError: labels that are none, or not as many as pictures.
+            ValueError: labels that are none, one class only, or groups without labels.
             ConfigError: an option that cannot work.
             DataError: pictures that cannot be used as they are.
             WeightsError: pre-trained weights that are not at hand.
@@ -108,6 +109,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         config = _config(self, max_unreadable=0.0)
         together = None if groups is None else [str(value) for value in groups]
         if y is None:
+            if together is not None:
+                raise ValueError("groups were given and y was not; a data set with labels has a column named group.")
             data = from_labelled(X)
             self.classes_ = np.array(sorted({picture.class_name for picture in data.layout.placed}))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from handful import export
 from handful.api.data import as_wanted
 from handful.core.machine import count_threads, limit_threads
 from handful.core.progress import Progress, Silent
-from handful.core.records import Prediction, Skipped
+from handful.core.records import ImageTable, Prediction, Skipped
 from handful.evaluate import are_unlike, are_unsure, prediction_sets
 from handful.images import read_unlabelled
 from handful.transfer import Examined, Model, examine
@@ -22,10 +22,17 @@ from handful.transfer import Examined, Model, examine
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Answers for the readable pictures, and the others with the reason; iterates over the answers."""
+    """Answers for the readable pictures, and the others with the reason; iterates over the answers.
+
+    Attributes:
+        answers: one for each readable picture.
+        skipped: the others.
+        table: the pictures, in the order of the answers.
+    """
 
     answers: tuple[Prediction, ...]
     skipped: tuple[Skipped, ...]
+    table: ImageTable = field(repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Prediction]:
         return iter(self.answers)
@@ -35,6 +42,12 @@ class Predictions:
 
     def __getitem__(self, index: int) -> Prediction:
         return self.answers[index]
+
+    def _repr_html_(self) -> str:
+        """Returns the first answers beside their pictures, for a notebook."""
+        from handful.report import answers_html
+
+        return answers_html(self.answers, self.skipped, self.table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,12 @@ class Classifier:
     def classes(self) -> tuple[str, ...]:
         """Class names, in the order of the probabilities."""
         return self.model.classes
+
+    def _repr_html_(self) -> str:
+        """Returns the classes and the networks, for a notebook."""
+        from handful.report import model_html
+
+        return model_html(self.classes, [member.trunk.spec.title for member in self.model.members])
 
     def predict(
         self,
@@ -79,7 +98,9 @@ class Classifier:
         )
         with limit_threads(n_threads):
             found = examine(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
-        return Predictions(_answers(self.model, [picture.path for picture in table.pictures], found), table.skipped)
+        return Predictions(
+            _answers(self.model, [picture.path for picture in table.pictures], found), table.skipped, table
+        )
 
 
 def load(run: str | PathLike[str]) -> Classifier:

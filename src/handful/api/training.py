@@ -40,7 +40,7 @@ from handful.core.records import (
 )
 from handful.evaluate import evaluate
 from handful.images import Given, read
-from handful.report import write_run
+from handful.report import run_html, write_run
 from handful.split import split
 from handful.transfer import (
     BEST,
@@ -88,6 +88,10 @@ class Result:
     def predict(self, pictures: Any) -> Predictions:
         """Returns `Classifier.predict` of the classifier that was just trained."""
         return self.classifier.predict(pictures)
+
+    def _repr_html_(self) -> str:
+        """Returns the summary and the surest mistakes, for a notebook."""
+        return run_html(self.run, str(self.report))
 
 
 def train(

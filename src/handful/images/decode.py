@@ -181,9 +181,18 @@ def _frame_notes(image: ImageFile.ImageFile) -> Iterator[str]:
 
 
 def _has_deep_white_at_0(image: ImageFile.ImageFile) -> bool:
-    """Returns whether 0 is white in a TIFF of 16 bits, which Pillow, other than for 8, leaves as it is."""
-    is_deep = isinstance(image, TiffImagePlugin.TiffImageFile) and image.mode not in ("1", "L", "P")
-    return is_deep and image.tag_v2.get(TIFF_PHOTOMETRIC) == 0
+    """Returns whether 0 is white in a TIFF of 16 bits, which Pillow, other than for 8, leaves as it is.
+
+    Raises:
+        UnreadableError: 0 is white, and numbers of another kind do not say what black is.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.mode in ("1", "L", "P"):
+        return False
+    if image.tag_v2.get(TIFF_PHOTOMETRIC) != 0:
+        return False
+    if not image.mode.startswith("I;16"):
+        raise UnreadableError("a TIFF of more than 16 bits in which 0 is white; save it with 0 as black")
+    return True
 
 
 def _check_size(size: tuple[int, int], max_pixels: float) -> None:
