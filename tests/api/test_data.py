@@ -13,6 +13,7 @@ from handful.core.calls import extended, python_call, python_options
 from handful.core.errors import DataError
 from handful.report.suspects import correction
 from handful.testing.pictures import draw_folder
+from tests.images.test_films import film
 
 pandas = pytest.importorskip("pandas")
 
@@ -67,6 +68,17 @@ def test_advice_and_ranking_take_frames_too(frame, toy, monkeypatch):
 
     monkeypatch.setattr(catalog, "SPECS", (catalog.find("toy"),))
     assert handful.rank_backbones(frame, threads=1).best == "toy"
+
+
+def test_a_model_that_learnt_from_films_answers_for_the_frames_of_others(toy, tmp_path):
+    for number in range(4):
+        film(tmp_path / "films" / "bright" / f"{number}.mp4", shade=120 + 5 * number)
+        film(tmp_path / "films" / "dark" / f"{number}.mp4", shade=5 * number)
+    handful.train(tmp_path / "films", tmp_path / "run", backbone="toy", head="ridge", fps=1.0, threads=1)
+    new = film(tmp_path / "new.mp4", shade=122)
+    answers = handful.load(tmp_path / "run").predict(new)
+    assert [answer.path for answer in answers] == [f"{new}/00000.000s.png", f"{new}/00001.000s.png"]
+    assert {answer.label for answer in answers} == {"bright"}
 
 
 def test_calls_are_extended_as_commands_are():
