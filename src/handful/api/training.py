@@ -120,8 +120,7 @@ def train(
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
     """
-    config = settled(one_config(config, options))
-    pictures = as_data(data)
+    config, pictures = settled(one_config(config, options)), as_data(data)
     watch, clock = progress or Silent(), _Clock()
     time = Time.given(config)
     threads = count_threads(config.run.threads)
