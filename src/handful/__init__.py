@@ -11,7 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handful.core.config import TrainConfig
-from handful.core.errors import BundleError, ConfigError, DataError, HandfulError, WeightsError
+from handful.core.errors import (
+    BundleError,
+    ConfigError,
+    DataError,
+    HandfulError,
+    MissingExtraError,
+    WeightsError,
+)
 
 if TYPE_CHECKING:
     from handful.api import (
@@ -27,13 +34,17 @@ if TYPE_CHECKING:
         train,
         train_from_study,
     )
+    from handful.api.estimators import FeatureExtractor, ImageClassifier
 
 __all__ = [
     "BundleError",
     "Classifier",
     "ConfigError",
     "DataError",
+    "FeatureExtractor",
     "HandfulError",
+    "ImageClassifier",
+    "MissingExtraError",
     "Predictions",
     "Result",
     "StudyResult",
@@ -48,11 +59,22 @@ __all__ = [
     "train_from_study",
 ]
 
+ESTIMATORS = frozenset({"FeatureExtractor", "ImageClassifier"})
+"""Names that need scikit-learn, which is imported with the first of them."""
+
 
 def __getattr__(name: str) -> Any:
     """Imports the rooms when one of their names is first used, so that `handful --help` does not wait for scipy."""
     if name not in __all__:
         raise AttributeError(f"module 'handful' has no attribute {name!r}")
+    if name in ESTIMATORS:
+        try:
+            from handful.api import estimators
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "sklearn":
+                raise
+            raise MissingExtraError(f"handful.{name}", "sklearn") from None
+        return getattr(estimators, name)
     from handful import api
 
     return getattr(api, name)

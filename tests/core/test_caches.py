@@ -13,6 +13,7 @@ OURS = (
     f"reading/1/{HASH}.json",
     f"copies/1/{HASH}.json",
     f"archives/{HASH}.tar",
+    f"films/{HASH}-0.5-18.1.0.zip",
 )
 DOWNLOADED = ("weights/0000/net.pth", "data/cifar.tar.gz")
 FOREIGN = (
@@ -38,7 +39,7 @@ def there(folder):
 def test_rooms_are_told_with_size_number_of_files_and_purpose(own_caches):
     put(own_caches, *OURS, *DOWNLOADED, "photos/a.jpg", "loose")
     found = {room.name: room for room in caches.rooms()}
-    assert list(found) == ["features", "reading", "copies", "archives", "weights", "data", "photos"]
+    assert list(found) == ["features", "reading", "copies", "archives", "films", "weights", "data", "photos"]
     assert (found["features"].n_files, found["features"].n_bytes) == (2, 10)
     assert "not known" in found["photos"].purpose
 

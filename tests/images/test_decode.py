@@ -263,9 +263,12 @@ def test_numbers_that_no_rule_turns_into_brightness_are_refused(values, sample_f
         read(tiff(values, sample_format=sample_format))
 
 
-def test_a_deep_tiff_in_which_0_is_white_is_refused_and_one_of_8_bits_inverted():
-    with pytest.raises(UnreadableError, match="0 is white"):
-        read(tiff(np.zeros((2, 2), dtype=np.uint16), photometric=0))
+def test_a_tiff_in_which_0_is_white_is_turned_round():
+    deep = read(tiff(np.array([[0, 65535, 1000]], dtype=np.uint16), photometric=0))
+    assert deep.values[0, :, 0].tolist() == [65535, 0, 64535]
+    assert deep.notes == ("0 is white in its file; turned round",)
+    with pytest.raises(UnreadableError, match="more than 16 bits in which 0 is white"):
+        read(tiff(np.zeros((2, 2), dtype=np.float32), photometric=0, sample_format=3))
     np.testing.assert_array_equal(rgb(tiff(np.array([[0, 255]], dtype=np.uint8), photometric=0))[0, :, 0], [255, 0])
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
-from handful.core.errors import DataError
 from handful.core.machine import limit_threads
 from handful.core.progress import Advance, Progress
 from handful.core.records import Prediction, Skipped
 from handful.evaluate import are_unlike, are_unsure, prediction_sets
-from handful.images import Found, Place
+from handful.images import Found
 from handful.transfer import Examined, Model, examine_unchecked
 
 PORTION = 512
@@ -44,13 +43,6 @@ def answer_portion(
         readable = [each.name for each in tried if each.name not in reasons]
         answers = {each.path: each for each in _answers(model, readable, examined)}
     return [answers[name] if name in answers else Skipped(name, reasons[name]) for name in (one.name for one in found)]
-
-
-def name_none(places: Iterable[Place]) -> DataError:
-    """Returns the error for want of any picture."""
-    named = [str(place.path) for place in places]
-    listed = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
-    return DataError(f"no pictures in {listed}. Expected picture files, or folders of them.")
 
 
 @dataclass(slots=True)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from handful.core.calls import python_call
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.records import Resolved
+from handful.images import Given
 
 
 def one_config(config: TrainConfig | None, options: dict[str, Any]) -> TrainConfig:
@@ -29,9 +31,9 @@ def given_options(config: TrainConfig) -> dict[str, Resolved]:
 
 
 def command_line(
-    data: Path, config: TrainConfig, *, command: str = "train", more: Mapping[str, Any] | None = None
+    data: Path | Given, config: TrainConfig, *, command: str = "train", more: Mapping[str, Any] | None = None
 ) -> str:
-    """Returns the command line that does the same again.
+    """Returns the command line that does the same again; the Python where the data have no path.
 
     Args:
         data: the data set.
@@ -39,6 +41,9 @@ def command_line(
         command: the subcommand.
         more: its own options by name; a tuple is an option given several times, None and False are left out.
     """
+    if isinstance(data, Given):
+        chosen = given_options(config)
+        return python_call({name: each.value for name, each in chosen.items() if each.reason != "default"})
     words = ["handful", command, str(data)]
     for name, value in (more or {}).items():
         for single in value if isinstance(value, tuple) else (value,):

@@ -20,7 +20,7 @@ from handful.core.records import ImageTable, Split
 from handful.core.study import Study
 from handful.images import read
 from handful.split import split
-from handful.study import Asked, check_asked, check_data, conduct, described, winner, write_page
+from handful.study import Asked, check_asked, check_data, conduct, described, inline_html, winner, write_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class StudyResult:
     def page(self) -> Path:
         """The page to look at."""
         return self.folder / "index.html"
+
+    def _repr_html_(self) -> str:
+        """Returns the best settings, for a notebook."""
+        return inline_html(self.study, str(self.page))
 
 
 def run_study(

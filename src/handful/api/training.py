@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from handful import export
+from handful.api.data import as_data
 from handful.api.options import command_line, given_options, one_config
 from handful.api.prediction import Classifier, Predictions
 from handful.backbones import BackboneSpec, LocatedWeights, licence_words
@@ -38,8 +39,8 @@ from handful.core.records import (
     Stage,
 )
 from handful.evaluate import evaluate
-from handful.images import read
-from handful.report import write_run
+from handful.images import Given, read
+from handful.report import run_html, write_run
 from handful.split import split
 from handful.transfer import (
     BEST,
@@ -84,13 +85,17 @@ class Result:
         """Figures on the test part."""
         return self.run.evaluation
 
-    def predict(self, pictures: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Predictions:
+    def predict(self, pictures: Any) -> Predictions:
         """Returns `Classifier.predict` of the classifier that was just trained."""
         return self.classifier.predict(pictures)
 
+    def _repr_html_(self) -> str:
+        """Returns the summary and the surest mistakes, for a notebook."""
+        return run_html(self.run, str(self.report))
+
 
 def train(
-    data: str | PathLike[str],
+    data: Any,
     out: str | PathLike[str] | None = None,
     *,
     config: TrainConfig | None = None,
@@ -100,7 +105,8 @@ def train(
     """Trains a classifier on a folder of pictures, measures it on pictures kept apart, and writes a run folder.
 
     Args:
-        data: a folder with one folder per class, a table (CSV, Parquet), or an archive of these.
+        data: a folder with one folder per class, a table (CSV, Parquet), or an archive of these; or a data set that you
+            hold: a pandas or polars frame, one of Hugging Face's, or one like torchvision's (docs/python.md).
         out: the run folder to make; by default `run` in the current folder, or `run-2`, `run-3`, ...
         config: all options at once; or give single ones by name.
         progress: told about the work.
@@ -114,7 +120,7 @@ def train(
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
     """
-    config = settled(one_config(config, options))
+    config, pictures = settled(one_config(config, options)), as_data(data)
     watch, clock = progress or Silent(), _Clock()
     time = Time.given(config)
     threads = count_threads(config.run.threads)
@@ -123,7 +129,7 @@ def train(
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = _told(located(config), config, watch)
         with clock("read pictures"):
-            table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
+            table, parts = _pictures(pictures, config, threads=threads, progress=watch)
         with clock("choose the way"):
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
@@ -154,7 +160,7 @@ def train(
             stages=clock.stages(),
             versions=versions(),
             machine=describe_machine(threads),
-            command=command_line(Path(data), config),
+            command=command_line(pictures, config),
             seed=config.run.seed,
             validation=None if _has_chosen(trained, chosen) else _validation(table, parts, answer, measure),
             training=trained.training,
@@ -163,7 +169,7 @@ def train(
             unleaked=_unleaked(test.proba, parts, measure),
             ranking=chosen.ranking,
             looks=looks,
-            decision=chosen.decision and replace(chosen.decision, command=_direct(Path(data), chosen.config)),
+            decision=chosen.decision and replace(chosen.decision, command=_direct(pictures, chosen.config)),
         )
         with watch.stage("Report", 1):
             write_run(run, staging, final=folder)
@@ -171,7 +177,7 @@ def train(
 
 
 def advise(
-    data: str | PathLike[str],
+    data: Any,
     *,
     config: TrainConfig | None = None,
     progress: Progress | None = None,
@@ -198,15 +204,16 @@ def advise(
         raise ConfigError(f"backbone is {config.features.backbone!r}; advice is for one network at a time. Name one.")
     threads = count_threads(config.run.threads)
     watch = progress or Silent()
-    table = read(Path(data), config.reading, threads=threads, progress=watch)
+    pictures = as_data(data)
+    table = read(pictures, config.reading, threads=threads, progress=watch)
     parts = split(table, config.split, seed=config.run.seed)
     with limit_threads(threads):
         decision = decide(table, parts, config, specs=specs, threads=threads, progress=watch)
-    return replace(decision, command=_direct(Path(data), fill(config, decision.plan)))
+    return replace(decision, command=_direct(pictures, fill(config, decision.plan)))
 
 
 def rank_backbones(
-    data: str | PathLike[str],
+    data: Any,
     *,
     config: TrainConfig | None = None,
     progress: Progress | None = None,
@@ -238,7 +245,7 @@ def rank_backbones(
     check_cache()
     with limit_threads(threads):
         backbones = _told(locate_all(config), config, watch)
-        table, parts = _pictures(Path(data), config, threads=threads, progress=watch)
+        table, parts = _pictures(as_data(data), config, threads=threads, progress=watch)
         return rank(table, parts, config, backbones=backbones, threads=threads, progress=watch)
 
 
@@ -258,7 +265,7 @@ class _Clock:
         return tuple(self.measured)
 
 
-def _pictures(data: Path, config: TrainConfig, *, threads: int, progress: Progress) -> tuple[ImageTable, Split]:
+def _pictures(data: Path | Given, config: TrainConfig, *, threads: int, progress: Progress) -> tuple[ImageTable, Split]:
     """Returns the data set with its parts, once the options fit its classes."""
     table = _noted(read(data, config.reading, threads=threads, progress=progress), config.run.note)
     check_miss(config.trust, table.classes)
@@ -322,6 +329,6 @@ def _noted(table: ImageTable, note: str) -> ImageTable:
     return replace(table, findings=(Finding("note", note), *table.findings)) if note else table
 
 
-def _direct(data: Path, config: TrainConfig) -> str:
+def _direct(data: Path | Given, config: TrainConfig) -> str:
     """Returns the command line that takes a way without asking, less the options that do nothing there."""
     return command_line(data, replace(config, given=config.given - idle_options(config)))

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handful.api.answering import name_none
 from handful.core.errors import DataError, HandfulError
-from handful.images import Place
+from handful.images import Place, name_none
 
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
@@ -76,7 +75,7 @@ class Unfinished:
                     self.database.execute(statement)
                 self._list("pictures", places)
                 if not self.n_pictures:
-                    raise name_none(places)
+                    raise name_none(place.path for place in places)
                 rows = [(name, json.dumps(value)) for name, value in facts.items()]
                 self.database.executemany("INSERT INTO facts VALUES (?, ?)", rows)
             return

@@ -21,6 +21,7 @@ PURPOSES = {
     "reading": "what decoding found in each picture",
     "copies": "which pictures are copies of others",
     "archives": "compressed archives, unpacked",
+    "films": "frames of video files",
     "engines": "what runs each network quickest on this machine",
     "weights": "weights of networks, downloaded",
     "data": "data sets, downloaded",
@@ -34,6 +35,7 @@ REMADE = {
     "reading": r"[^/]+/[0-9a-f]{64}\.json",
     "copies": r"[^/]+/[0-9a-f]{64}\.json",
     "archives": r"[0-9a-f]{64}\.tar",
+    "films": r"[0-9a-f]{64}-[^/]+\.zip",
     "engines": r"[0-9a-f]{32}\.json",
 }
 """The rooms whose content is computed again when it is missing, and the names that handful gives to files there."""

@@ -73,6 +73,9 @@ class ReadingConfig:
         "Tables (path, label) of corrected labels, such as a run's suspects.csv; an empty label leaves a picture out.",
     )
     drop_small_classes: bool = option(False, "Leave out classes with fewer than 2 pictures instead of stopping.")
+    fps: float | None = option(
+        None, "Take so many frames of every second of video files; those of one stay together.", low=1e-4, high=1000.0
+    )
     max_unreadable: float = option(0.05, "Stop when a larger share of the files cannot be read.", low=0.0, high=1.0)
     max_file_mb: float = option(50.0, "Skip files larger than this many megabytes.", low=0.001, high=4096.0)
     max_megapixels: float = option(64.0, "Skip pictures with more million pixels than this.", low=0.001, high=1000.0)

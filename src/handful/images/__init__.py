@@ -1,21 +1,39 @@
 """Reading pictures and data sets: what is taken, what is skipped, and why."""
 
 from handful.images.decode import READING_VERSION
+from handful.images.foreign import from_labelled, rows_of
+from handful.images.given import Given, from_pictures, lay_out
 from handful.images.pixels import pixels
 from handful.images.read import read
 from handful.images.sorting import Sorter, plan_sorting
 from handful.images.sources import open_source
-from handful.images.unlabelled import Found, Place, open_place, read_unchecked
+from handful.images.unlabelled import (
+    Found,
+    Place,
+    find_pictures,
+    name_none,
+    open_place,
+    read_unchecked,
+    read_unlabelled,
+)
 
 __all__ = [
     "READING_VERSION",
     "Found",
+    "Given",
     "Place",
     "Sorter",
+    "find_pictures",
+    "from_labelled",
+    "from_pictures",
+    "lay_out",
+    "name_none",
     "open_place",
     "open_source",
     "pixels",
     "plan_sorting",
     "read",
     "read_unchecked",
+    "read_unlabelled",
+    "rows_of",
 ]

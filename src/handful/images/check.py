@@ -27,6 +27,7 @@ FORMAT_SUFFIXES = {
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
     "HEIC": (".heic", ".heif"),
+    "DICOM": (".dcm", ".dicom"),
 }
 
 
@@ -93,7 +94,7 @@ def read_within(source: ListedSource, name: str, max_bytes: float) -> bytes:
     if fault:
         raise UnreadableError(fault)
     data = source.read(name)
-    if len(data) > max_bytes:  # it has grown since its size was asked for
+    if len(data) > max_bytes and source.size(name):  # a file that has grown since its size was asked for
         raise UnreadableError(_oversize(len(data), max_bytes))
     return data
 
@@ -103,8 +104,8 @@ def as_picture(placed: Placed, label: int, checked: Checked) -> Picture:
     facts = checked.facts
     notes = facts.notes
     suffix = suffix_of(placed.name)
-    if suffix not in FORMAT_SUFFIXES.get(facts.format, ()):
-        notes = (*notes, f"a {facts.format} picture although its name ends in {suffix or 'nothing'}")
+    if suffix and suffix not in FORMAT_SUFFIXES.get(facts.format, ()):
+        notes = (*notes, f"a {facts.format} picture although its name ends in {suffix}")
     return Picture(
         path=placed.name,
         label=label,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from handful.core.errors import MissingExtraError
 from handful.core.files import sha256_bytes
 from handful.core.records import PixelArray
 from handful.images.channels import Channels, deep_to_8_bits, read_channels
+from handful.images.dicom import is_dicom, open_dicom
 from handful.images.quiet import quiet_pillow
 from handful.images.unreadable import UnreadableError
 
@@ -90,6 +91,8 @@ def decode(data: bytes, *, max_pixels: float, shortest: int | None = None) -> De
     _refuse_foreign(data)
     if _is_heic(data):
         return _decode_heic(data, max_pixels)
+    if is_dicom(data):
+        return _decode_dicom(data, max_pixels)
     with _reasons():
         if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             _refuse_cut_tiff(data)
@@ -101,7 +104,10 @@ def decode(data: bytes, *, max_pixels: float, shortest: int | None = None) -> De
                 image.draft(None, (2 * shortest, 2 * shortest))
             # Pillow turns TIFF pictures itself and then drops the entry, so theirs is asked for before, only to say so.
             turned = _orientation(image) if name == "TIFF" else 1
+            white_at_0 = _has_deep_white_at_0(image)
             channels = read_channels(image, lambda: _reopen(data))
+            if white_at_0:
+                channels = replace(channels, values=np.uint16(65535) - channels.values)
             orientation = 1 if name == "TIFF" else _orientation(image)
     if orientation != 1 or turned != 1:
         notes.append("turned upright by its EXIF orientation")
@@ -164,14 +170,29 @@ def _frame_notes(image: ImageFile.ImageFile) -> Iterator[str]:
         if image.is_animated:
             raise UnreadableError(f"a TIFF of {image.n_frames} pages; save each page that matters as a file of its own")
         tags = image.tag_v2
-        if tags.get(TIFF_PHOTOMETRIC) == 0 and image.mode not in ("1", "L", "P"):
-            raise UnreadableError("a TIFF of more than 8 bits in which 0 is white; save it with 0 as black")
+        if _has_deep_white_at_0(image):
+            yield "0 is white in its file; turned round"
         if 0 in tags.get(TIFF_EXTRA_SAMPLES, ()):
             yield f"only the colours are used of its {tags.get(TIFF_SAMPLES)} channels"
     elif image.format == "MPO":
         yield "the first of the pictures in its file"
     elif getattr(image, "is_animated", False):
         yield "the first frame of an animation"
+
+
+def _has_deep_white_at_0(image: ImageFile.ImageFile) -> bool:
+    """Returns whether 0 is white in a TIFF of 16 bits, which Pillow, other than for 8, leaves as it is.
+
+    Raises:
+        UnreadableError: 0 is white, and numbers of another kind do not say what black is.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.mode in ("1", "L", "P"):
+        return False
+    if image.tag_v2.get(TIFF_PHOTOMETRIC) != 0:
+        return False
+    if not image.mode.startswith("I;16"):
+        raise UnreadableError("a TIFF of more than 16 bits in which 0 is white; save it with 0 as black")
+    return True
 
 
 def _check_size(size: tuple[int, int], max_pixels: float) -> None:
@@ -225,3 +246,10 @@ def _decode_heic(data: bytes, max_pixels: float) -> Decoded:
         # libheif has turned the picture already; a left-over EXIF orientation must not turn it again
         channels = read_channels(file.to_pillow())
     return _decoded(channels, 1, "HEIC", notes)
+
+
+def _decode_dicom(data: bytes, max_pixels: float) -> Decoded:
+    with _reasons():
+        slide = open_dicom(data)
+        _check_size(slide.size, max_pixels)
+        return Decoded(np.ascontiguousarray(slide.values()), "DICOM", slide.notes())

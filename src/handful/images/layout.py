@@ -12,9 +12,11 @@ from handful.images.sources import Entry
 
 READ_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".heic", ".heif")
-)
+) | {".dcm", ".dicom"}
 UNREAD_SUFFIXES = frozenset((".avif", ".jp2", ".jxl", ".svg", ".psd", ".ico", ".cr2", ".cr3", ".nef", ".arw", ".dng"))
 """Pictures too, in formats that are not read; listed as skipped instead of being passed over as other files."""
+
+FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"))
 
 PART_NAMES: dict[str, Part] = {
     "train": "train",
@@ -54,7 +56,7 @@ class Layout:
     findings: tuple[Finding, ...] = ()
 
 
-def find_layout(entries: Iterable[Entry], root: Path, *, class_level: int | None = None) -> Layout:
+def find_layout(entries: Iterable[Entry], root: Path, *, class_level: int | None = None, films: bool = False) -> Layout:
     """Finds classes and parts: the class is the path of a picture's folder below the root, or below its part's folder.
 
     Folders that only wrap the data set (one folder in a folder) are stepped through first.
@@ -63,12 +65,13 @@ def find_layout(entries: Iterable[Entry], root: Path, *, class_level: int | None
         entries: everything below the root.
         root: for messages.
         class_level: take this many folders as the class instead of all.
+        films: take video files like pictures.
 
     Raises:
         DataError: no pictures, no class folders, or parts that cannot be understood.
     """
     found, run_findings = _without_runs(sorted(entries, key=lambda entry: entry.name), root)
-    pictures = [entry.name for entry in found if not entry.is_folder and looks_like_picture(entry.name)]
+    pictures = [entry.name for entry in found if not entry.is_folder and looks_like_picture(entry.name, films=films)]
     usable = _usable(found, pictures)
     if not usable:
         raise _no_pictures(found, root)
@@ -88,7 +91,7 @@ def find_layout(entries: Iterable[Entry], root: Path, *, class_level: int | None
         unreadable=tuple(
             Skipped(entry.name, entry.reason)
             for entry in found
-            if entry.reason and (entry.is_folder or looks_like_picture(entry.name))
+            if entry.reason and (entry.is_folder or looks_like_picture(entry.name, films=films))
         ),
         findings=(
             *run_findings,
@@ -96,15 +99,20 @@ def find_layout(entries: Iterable[Entry], root: Path, *, class_level: int | None
             *part_findings,
             *_nested(placed, class_level),
             *_empty_folders(found, pictures),
-            *_other_files(found),
+            *_other_files(found, films=films),
         ),
     )
 
 
-def looks_like_picture(name: str) -> bool:
-    """Returns whether a file's name ends like a picture's."""
+def looks_like_picture(name: str, *, films: bool = False) -> bool:
+    """Returns whether a file's name ends like a picture's, or, where films are taken, like a video file's."""
     suffix = suffix_of(name)
-    return suffix in READ_SUFFIXES or suffix in UNREAD_SUFFIXES
+    return suffix in READ_SUFFIXES or suffix in UNREAD_SUFFIXES or (films and suffix in FILM_SUFFIXES)
+
+
+def is_film(name: str) -> bool:
+    """Returns whether a file's name ends like a video file's."""
+    return suffix_of(name) in FILM_SUFFIXES
 
 
 def suffix_of(name: str) -> str:
@@ -247,8 +255,13 @@ def _with_parents(folders: set[str]) -> set[str]:
     return all_of_them
 
 
-def _other_files(found: Sequence[Entry]) -> Iterator[Finding]:
-    others = [entry.name for entry in found if not entry.is_folder and not looks_like_picture(entry.name)]
+def _other_files(found: Sequence[Entry], *, films: bool) -> Iterator[Finding]:
+    files = [entry.name for entry in found if not entry.is_folder]
+    others = [name for name in files if not looks_like_picture(name, films=films)]
+    left = [name for name in others if is_film(name)]
+    if left:
+        message = f"{len(left)} video files were not looked at; --fps 1 takes a frame of every second: {some(left)}."
+        yield Finding("films", message)
     if others:
         one = len(others) == 1
         yield Finding(

@@ -193,14 +193,15 @@ def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int
         try:
             for batch in table.iter_batches(columns=kept):
                 columns = [batch.column(column).to_pylist() for column in kept]
-                yield from ([_cell(value) for value in row] for row in zip(*columns, strict=True))
+                yield from ([cell(value) for value in row] for row in zip(*columns, strict=True))
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise fault(error) from None
 
     return kept, enumerate(rows(), start=2)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Returns a value of a table as text; "" for one that is missing."""
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -17,7 +17,7 @@ from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, dump_json, sha256_bytes, write_text
 from handful.images.decode import READING_VERSION
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 """Raised whenever there is more to remember of a file."""
 
 MAX_SHARDS = 64

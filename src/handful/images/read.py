@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from handful.core.config import ReadingConfig
-from handful.core.errors import DataError
+from handful.core.errors import ConfigError, DataError
 from handful.core.progress import Progress, Silent
 from handful.core.records import Finding, ImageTable, Picture, Skipped
 from handful.images.channels import DEFAULT_FULL_SCALE, choose_full_scale
 from handful.images.check import Checked, as_picture, check_files, size_fault
 from handful.images.duplicates import find_copies
+from handful.images.films import unfold_layout
+from handful.images.given import Given
 from handful.images.layout import Layout, some
 from handful.images.runs import find_runs
 from handful.images.selection import check_classes, compile_groups, folded, group, select
@@ -27,13 +29,16 @@ ODD_RATIO = 10
 """Longer side over shorter side above which a picture is called odd: a square shows little of it, or distorts it."""
 
 
-def read(data: Path, config: ReadingConfig, *, threads: int = 1, progress: Progress | None = None) -> ImageTable:
+def read(
+    data: Path | Given, config: ReadingConfig, *, threads: int = 1, progress: Progress | None = None
+) -> ImageTable:
     """Reads a data set: finds classes and parts, stops at what cannot work, and decodes every picture once.
 
     What the names alone tell is checked first, so that most errors come before any picture is read.
 
     Args:
-        data: a folder, a table (CSV, TSV, Parquet), a zip or tar archive of these, or CIFAR-10.
+        data: a folder, a table (CSV, TSV, Parquet), a zip or tar archive of these, or CIFAR-10; or what `given` made of
+            data in memory.
         config: what to take, and when to stop.
         threads: pictures decoded at the same time; the result does not depend on it.
         progress: told about every picture.
@@ -41,19 +46,20 @@ def read(data: Path, config: ReadingConfig, *, threads: int = 1, progress: Progr
     Raises:
         DataError: the data set cannot be used as it is; docs/data.md lists every case.
         ConfigError: `group_by` is no regular expression.
-        MissingExtraError: a Parquet table, and pyarrow is not installed.
+        MissingExtraError: a Parquet table, and pyarrow is not installed; video files, and PyAV is not.
     """
     pattern = compile_groups(config.group_by)
-    root = data.absolute()
-    source, layout = survey(root, class_level=config.class_level)
+    root, source, layout = _opened(data, config)
     layout = select(layout, config, root)
     layout = check_classes(layout, root, drop_small=config.drop_small_classes)
     if pattern is not None:
         layout = group(layout, pattern)
+    watch, max_pixels = progress or Silent(), config.max_megapixels * 1e6
+    source, layout = unfold_layout(source, layout, fps=config.fps, max_pixels=max_pixels, progress=watch)
     _stop_early(source, layout, config, root)
 
     names = [picture.name for picture in layout.placed]
-    checked = check_files(source, names, config, threads=threads, progress=progress or Silent())
+    checked = check_files(source, names, config, threads=threads, progress=watch)
     skipped = [
         Skipped(name, found.facts.reason) for name, found in zip(names, checked, strict=True) if found.facts.reason
     ]
@@ -66,7 +72,20 @@ def read(data: Path, config: ReadingConfig, *, threads: int = 1, progress: Progr
     layout = check_classes(layout, root, drop_small=config.drop_small_classes, lost=lost)
     table = _table(root, source, layout, found)
     sketches = {picture.path: found[picture.path].facts.sketch for picture in table.pictures}
-    return find_copies(table, sketches, threads=threads, progress=progress or Silent())
+    return find_copies(table, sketches, threads=threads, progress=watch)
+
+
+def _opened(data: Path | Given, config: ReadingConfig) -> tuple[Path, ListedSource, Layout]:
+    """Returns what a data set is called, where its pictures come from, and where they belong."""
+    if isinstance(data, Path):
+        root = data.absolute()
+        return root, *survey(root, class_level=config.class_level, films=config.fps is not None)
+    if config.class_level is not None:
+        raise ConfigError(
+            f"class_level is {config.class_level}, and a {data.title} has no folders: its labels are the classes. "
+            "Leave it out."
+        )
+    return Path(data.title), data.source, data.layout
 
 
 def _stop_early(source: ListedSource, layout: Layout, config: ReadingConfig, root: Path) -> None:

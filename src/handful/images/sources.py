@@ -7,7 +7,7 @@ import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,7 +42,7 @@ class ListedSource(Source, Protocol):
         """Yields everything below the root except hidden things and `JUNK`."""
 
     def size(self, name: str) -> int:
-        """Returns the size of a file in bytes.
+        """Returns the size of a file in bytes; 0 for a picture in memory, which is no file.
 
         Raises:
             UnreadableError: there is no such file, or it must not be read.
@@ -196,3 +196,32 @@ class FolderSource:
                 elif child.is_symlink():
                     links.add(child.name)
         return sorted(names), folders, links
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedSource:
+    """Files of several sources under names of their own.
+
+    Attributes:
+        places: name to the source that has it and its name there.
+    """
+
+    places: Mapping[str, tuple[ListedSource, str]]
+
+    def names(self) -> Iterator[str]:
+        """Yields the names of the files."""
+        return iter(self.places)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields the files."""
+        return (Entry(name) for name in self.places)
+
+    def size(self, name: str) -> int:
+        """Returns the size in bytes; see `ListedSource`."""
+        source, inner = self.places[name]
+        return source.size(inner)
+
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of one file."""
+        source, inner = self.places[name]
+        return source.read(inner)

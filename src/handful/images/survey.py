@@ -15,12 +15,13 @@ from handful.images.sources import Entry, FolderSource, ListedSource, open_sourc
 from handful.images.unreadable import UnreadableError
 
 
-def survey(root: Path, *, class_level: int | None = None) -> tuple[ListedSource, Layout]:
+def survey(root: Path, *, class_level: int | None = None, films: bool = False) -> tuple[ListedSource, Layout]:
     """Opens what the user named and places its pictures in classes and parts, reading nothing but names and tables.
 
     Args:
         root: a folder, a table, an archive of these, or CIFAR-10.
         class_level: see `find_layout`.
+        films: see `find_layout`.
 
     Raises:
         DataError: it cannot be opened, or no classes are found in it.
@@ -32,7 +33,7 @@ def survey(root: Path, *, class_level: int | None = None) -> tuple[ListedSource,
     tables = [entry.name for entry in entries if not entry.is_folder and is_table(entry.name)]
     listing = _only_table(tables, entries)
     if listing is None:
-        return source, find_layout(entries, root, class_level=class_level)
+        return source, find_layout(entries, root, class_level=class_level, films=films)
     return source, _table_inside(source, entries, listing, root)
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
-from handful.core.records import PixelArray
-from handful.images.check import read_within
+from handful.core.progress import Progress, Silent
+from handful.core.records import ImageTable, PixelArray, Skipped
+from handful.images.channels import DEFAULT_FULL_SCALE
+from handful.images.check import as_picture, check_files, read_within
 from handful.images.decode import decode
-from handful.images.layout import looks_like_picture
+from handful.images.films import unfold
+from handful.images.given import Given
+from handful.images.layout import Placed, looks_like_picture, some
 from handful.images.listing import is_table, read_paths
-from handful.images.sources import FolderSource, ListedSource, open_source, printable
+from handful.images.sources import FolderSource, JoinedSource, ListedSource, open_source, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,13 @@ class Place:
     source: ListedSource
     root: Path
 
-    def find(self) -> Iterator[Found]:
+    def find(self, *, films: bool = False) -> Iterator[Found]:
         """Yields its pictures, in an order of their own: by name, or that of the table; a table may repeat some.
 
         Of a folder, only the names of one folder in it are held at a time.
+
+        Args:
+            films: yield video files too.
 
         Raises:
             DataError: a table cannot be read.
@@ -61,7 +69,7 @@ class Place:
             yield Found(printable(str(self.path)), self.source, printable(self.path.name))
         else:
             for entry in self.source.entries():
-                if entry.reason or (not entry.is_folder and looks_like_picture(entry.name)):
+                if entry.reason or (not entry.is_folder and looks_like_picture(entry.name, films=films)):
                     name = f"{printable(self.path.as_posix())}/{entry.name}"
                     yield Found(name, self.source, entry.name, entry.reason)
 
@@ -128,3 +136,90 @@ def read_unchecked(found: Found, config: ReadingConfig, *, full_scale: int, shor
 def _in_folder(path: Path) -> Place:
     folder = path.absolute().parent
     return Place(path, FolderSource(folder.resolve()), folder)
+
+
+def name_none(paths: Iterable[Path]) -> DataError:
+    """Returns the error for want of any picture."""
+    return DataError(
+        f"no pictures in {some([str(path) for path in paths])}. Expected picture files, or folders of them."
+    )
+
+
+def find_pictures(
+    wanted: Sequence[Path] | Given, config: ReadingConfig, *, progress: Progress | None = None
+) -> list[Found]:
+    """Returns all pictures of what the user named, each once, in its order; the frames of films last.
+
+    Args:
+        wanted: paths, or what `given` made of pictures in memory.
+        config: whether films are taken, and their limits.
+        progress: told about every film.
+
+    Raises:
+        DataError: a path does not exist, or there are no pictures at all.
+    """
+    if isinstance(wanted, Given):
+        return [Found(picture.name, wanted.source, picture.name) for picture in wanted.layout.placed]
+    found: dict[str, Found] = {}
+    for place in [open_place(path) for path in wanted]:
+        for each in place.find(films=config.fps is not None):
+            found.setdefault(each.name, each)
+    if not found:
+        raise name_none(wanted)
+    if config.fps is None:
+        return list(found.values())
+    unfolded = unfold(
+        {each.name: (each.source, each.inner) for each in found.values() if not each.reason},
+        fps=config.fps,
+        max_pixels=config.max_megapixels * 1e6,
+        progress=progress or Silent(),
+    )
+    return [
+        *(each for each in found.values() if each.reason),
+        *(Found(one.path, found[one.path].source, found[one.path].inner, one.reason) for one in unfolded.refused),
+        *(Found(name, source, inner) for name, (source, inner) in unfolded.places.items()),
+    ]
+
+
+def read_unlabelled(
+    wanted: Sequence[Path] | Given,
+    config: ReadingConfig,
+    *,
+    full_scale: int = DEFAULT_FULL_SCALE,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> ImageTable:
+    """Reads and checks pictures whose class is not known, where a table is wanted.
+
+    Args:
+        wanted: pictures, folders (searched to any depth), archives, tables that list pictures; or what `given` made of
+            pictures in memory.
+        config: the limits on size.
+        full_scale: what stands for white in pictures of more than 8 bits; the training data set's.
+        threads: pictures decoded at the same time.
+        progress: told about every picture.
+
+    Returns:
+        A table without classes, every label -1, in the order in which the paths were given, each once; each picture is
+        named as the user named it, or below what they named.
+
+    Raises:
+        DataError: a path does not exist, or there are no pictures at all.
+    """
+    watch = progress or Silent()
+    found = find_pictures(wanted, config, progress=watch)
+    places = {each.name: (each.source, each.inner) for each in found if not each.reason}
+    source = wanted.source if isinstance(wanted, Given) else JoinedSource(places)
+    checked = check_files(source, list(places), config, threads=threads, progress=watch)
+    pictures, skipped = [], [Skipped(each.name, each.reason) for each in found if each.reason]
+    for name, one in zip(places, checked, strict=True):
+        if one.facts.reason:
+            skipped.append(Skipped(name, one.facts.reason))
+        else:
+            pictures.append(as_picture(Placed(name, ""), -1, one))
+    if isinstance(wanted, Given):
+        root = Path(wanted.title)
+    else:
+        root = Path(os.path.commonpath([path.absolute() for path in wanted]))
+    in_order = tuple(sorted(skipped, key=lambda one: one.path))
+    return ImageTable(root, source, (), tuple(pictures), in_order, full_scale=full_scale)

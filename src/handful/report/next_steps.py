@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from handful.core.calls import extended
 from handful.core.records import Run
 from handful.report.numbers import held_out_noun, worst_confusions
 from handful.report.reliance import NO_GAIN, Reliance, reliance
@@ -174,7 +174,7 @@ def _surer(run: Run) -> Iterator[Step]:
             "but the output layer.",
             "use",
             numbers | {"n_train": n_train},
-            shlex.join([*shlex.split(run.command), "--folds", str(N_FOLDS), "--repeats", str(N_REPEATS)]),
+            extended(run.command, {"folds": N_FOLDS, "repeats": N_REPEATS}),
         )
     if "skew" in said:
         yield Step("skew", "Train with --class-weights balanced", said["skew"], "classes")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handful.core.calls import extended, is_python, python_options
 from handful.core.records import Picture, Run
 from handful.report.thumbnails import thumbnail
 
@@ -96,6 +97,8 @@ def correction(command: str, file: Path) -> str:
         >>> correction("handful train photos --labels old.csv --seed 1", Path("run/suspects.csv"))
         'handful train photos --labels old.csv,run/suspects.csv --seed 1'
     """
+    if is_python(command):
+        return extended(command, {"labels": (*python_options(command).get("labels", ()), str(file))})
     words = shlex.split(command)
     name = f'"{file}"' if "," in str(file) else str(file)
     if "--labels" in words:

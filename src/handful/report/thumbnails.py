@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
+from functools import partial
 
 from PIL import Image
 
 from handful.core.errors import HandfulError
-from handful.core.records import ImageTable, Picture
+from handful.core.records import ImageTable, Picture, PixelArray
 from handful.images import pixels
+from handful.images.unreadable import UnreadableError
 
 SHORTEST = 240
 """Side in pixels: the page shows them at 150 points on a telephone and at 210 on a wide screen."""
@@ -22,7 +25,12 @@ QUALITY = 78
 
 def thumbnail(table: ImageTable, picture: Picture, *, shortest: int = SHORTEST) -> str:
     """Returns a JPEG as a data URL, or "" where the picture cannot be read any more (a report must not fail for it)."""
-    small = reduced(table, picture, shortest=shortest)
+    return small_url(partial(pixels, table, picture), shortest=shortest)
+
+
+def small_url(read: Callable[..., PixelArray], *, shortest: int) -> str:
+    """Returns what `thumbnail` does, of a picture that is got by a call with `shortest`, as `pixels` takes it."""
+    small = _small(read, shortest=shortest)
     return "" if small is None else data_url(small)
 
 
@@ -34,9 +42,13 @@ def reduced(table: ImageTable, picture: Picture, *, shortest: int) -> Image.Imag
         picture: one of the table's.
         shortest: its shorter side is at most so long; its longer side at most half as long again.
     """
+    return _small(partial(pixels, table, picture), shortest=shortest)
+
+
+def _small(read: Callable[..., PixelArray], *, shortest: int) -> Image.Image | None:
     try:
-        small = Image.fromarray(pixels(table, picture, shortest=shortest))
-    except (HandfulError, OSError):
+        small = Image.fromarray(read(shortest=shortest))
+    except (HandfulError, UnreadableError, OSError):
         return None
     longest = LONGEST * shortest // SHORTEST
     scale = min(1.0, shortest / min(small.size), longest / max(small.size))

@@ -15,7 +15,15 @@ from handful.report.page import environment
 from handful.report.text import printable
 from handful.study.plots import Plot, panel_svg, plot_files, plots
 from handful.study.scale import setting_text, value_text
-from handful.study.standings import lead_sentence, luck_sentence, remarks, rivals, standings, unfinished
+from handful.study.standings import (
+    lead_sentence,
+    luck_sentence,
+    remarks,
+    result_sentence,
+    rivals,
+    standings,
+    unfinished,
+)
 from handful.study.tables import trials_csv
 
 N_SETTINGS = 20
@@ -23,6 +31,9 @@ N_SETTINGS = 20
 
 MOST_SETTINGS = 200
 """Settings on the page; trials.csv has all."""
+
+MOST_INLINE = 5
+"""Settings that a notebook shows."""
 
 MOST_UNFINISHED = 12
 """Trials on the page that failed or were given up; trials.csv has all."""
@@ -76,6 +87,24 @@ def render_page(study: Study, shown: Sequence[Shown], *, folder: Path) -> str:
     made = environment("handful.study", "handful.report")
     made.filters.update(value=_value, setting=_setting, capitalised=_capitalised)
     return made.get_template("study.html.j2").render(_content(study, shown, folder))
+
+
+def inline_html(study: Study, page: str) -> str:
+    """Returns a study as a notebook shows it: the best settings, without script, request or outside file.
+
+    Args:
+        study: its record.
+        page: where the whole page is.
+    """
+    ranked = standings(study)
+    made = environment("handful.study", "handful.report")
+    made.filters.update(setting=_setting)
+    return made.get_template("inline_study.html.j2").render(
+        sentence=result_sentence(study, ranked),
+        ranked=ranked[:MOST_INLINE],
+        n_more=len(ranked[MOST_INLINE:]),
+        page=page,
+    )
 
 
 def _content(study: Study, shown: Sequence[Shown], folder: Path) -> dict[str, Any]:

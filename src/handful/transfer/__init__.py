@@ -3,9 +3,10 @@
 from handful.transfer.choose import choose, decide
 from handful.transfer.clock import Time
 from handful.transfer.cross import check_folds
+from handful.transfer.frozen import frozen_trunk
 from handful.transfer.looks import find_looks
 from handful.transfer.model import Examined, Member, Model, classify, examine, examine_unchecked
-from handful.transfer.plan import BEST, choose_backbones
+from handful.transfer.plan import BEST, choose_backbones, plan_features
 from handful.transfer.probe import Trained, locate_weights
 from handful.transfer.ranking import locate_all, rank
 from handful.transfer.trust import check_miss, find_trust
@@ -32,10 +33,12 @@ __all__ = [
     "fill",
     "find_looks",
     "find_trust",
+    "frozen_trunk",
     "idle_options",
     "locate_all",
     "locate_weights",
     "located",
+    "plan_features",
     "rank",
     "settled",
     "train_way",
