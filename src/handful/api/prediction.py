@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -77,7 +77,7 @@ class Classifier:
         )
         with limit_threads(n_threads):
             found = examine(self.model, table, table.pictures, threads=n_threads, progress=watch, use_cache=False)
-        return Predictions(_answers(self.model, [picture.path for picture in table.pictures], found), table.skipped)
+        return Predictions(answers_of(self.model, [picture.path for picture in table.pictures], found), table.skipped)
 
 
 def load(run: str | PathLike[str]) -> Classifier:
@@ -89,8 +89,8 @@ def load(run: str | PathLike[str]) -> Classifier:
     return Classifier(export.load(Path(run)))
 
 
-def _answers(model: Model, paths: list[str], found: Examined) -> tuple[Prediction, ...]:
-    """Returns the answers, with what the model's rules make of the probabilities."""
+def answers_of(model: Model, paths: Sequence[str], found: Examined) -> tuple[Prediction, ...]:
+    """Returns the answers for pictures of these names, with what the model's rules make of the probabilities."""
     rules, classes = model.rules, np.array(model.classes, dtype=object)
     plain = [Prediction(path, classes[row.argmax()], row) for path, row in zip(paths, found.proba, strict=True)]
     if rules is None:

@@ -72,6 +72,9 @@ class ReadingConfig:
         (),
         "Tables (path, label) of corrected labels, such as a run's suspects.csv; an empty label leaves a picture out.",
     )
+    add: tuple[str, ...] = option(
+        (), "More class folders, such as corrections: their pictures are learnt from, and never tested."
+    )
     drop_small_classes: bool = option(False, "Leave out classes with fewer than 2 pictures instead of stopping.")
     max_unreadable: float = option(0.05, "Stop when a larger share of the files cannot be read.", low=0.0, high=1.0)
     max_file_mb: float = option(50.0, "Skip files larger than this many megabytes.", low=0.001, high=4096.0)

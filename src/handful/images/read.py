@@ -11,6 +11,7 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
 from handful.core.progress import Progress, Silent
 from handful.core.records import Finding, ImageTable, Picture, Skipped
+from handful.images.additions import survey_all
 from handful.images.channels import DEFAULT_FULL_SCALE, choose_full_scale
 from handful.images.check import Checked, as_picture, check_files, size_fault
 from handful.images.duplicates import find_copies
@@ -18,7 +19,6 @@ from handful.images.layout import Layout, some
 from handful.images.runs import find_runs
 from handful.images.selection import check_classes, compile_groups, folded, group, select
 from handful.images.sources import ListedSource
-from handful.images.survey import survey
 
 MOST_NOTES = 3
 """Kinds of notes on how pictures were read that are told, the most frequent first."""
@@ -45,7 +45,7 @@ def read(data: Path, config: ReadingConfig, *, threads: int = 1, progress: Progr
     """
     pattern = compile_groups(config.group_by)
     root = data.absolute()
-    source, layout = survey(root, class_level=config.class_level)
+    source, layout = survey_all(root, config.add, class_level=config.class_level)
     layout = select(layout, config, root)
     layout = check_classes(layout, root, drop_small=config.drop_small_classes)
     if pattern is not None:

@@ -4,7 +4,7 @@ from handful.transfer.choose import choose, decide
 from handful.transfer.clock import Time
 from handful.transfer.cross import check_folds
 from handful.transfer.looks import find_looks
-from handful.transfer.model import Examined, Member, Model, classify, examine
+from handful.transfer.model import Examined, Member, Model, classify, examine, judge
 from handful.transfer.plan import BEST, choose_backbones
 from handful.transfer.probe import Trained, locate_weights
 from handful.transfer.ranking import locate_all, rank
@@ -32,6 +32,7 @@ __all__ = [
     "find_looks",
     "find_trust",
     "idle_options",
+    "judge",
     "locate_all",
     "locate_weights",
     "located",

@@ -9,7 +9,7 @@ import numpy as np
 
 from handful.core.config import ReadingConfig
 from handful.core.progress import Progress
-from handful.core.records import FloatArray, Head, ImageTable, Picture, StackedHead
+from handful.core.records import FeatureArray, FloatArray, Head, ImageTable, Picture, StackedHead
 from handful.core.trust import Rules
 from handful.evaluate import distances
 from handful.features import FrozenTrunk, Preprocessing, View, extract
@@ -101,6 +101,16 @@ def examine(
         ).values
         for member in model.members
     ]
+    return judge(model, features)
+
+
+def judge(model: Model, features: Sequence[FeatureArray]) -> Examined:
+    """Returns what a model says about pictures of which it has the features.
+
+    Args:
+        model: the classifier.
+        features: of each member, float32 (N, V, D).
+    """
     answers = [predict_proba(member.head, values) for member, values in zip(model.members, features, strict=True)]
     familiar = model.rules.familiar if model.rules else None
     far = distances(features[0].mean(axis=1), familiar) if familiar else None
