@@ -95,7 +95,7 @@ def test_a_class_that_only_the_addition_has_is_told(photos, tmp_path):
 
 def test_what_cannot_be_added_is_an_error(photos, more, tmp_path):
     whole = shutil.copytree(photos, tmp_path / "whole")
-    with pytest.raises(DataError, match="lies in .* belong to that data set already"):
+    with pytest.raises(DataError, match=r"lies in .* belong to that data set already"):
         read(whole, reading(whole / "circle"))
     with pytest.raises(DataError, match="twice"):
         read(photos, reading(more, more))

@@ -110,7 +110,7 @@ def test_a_body_without_a_length_is_counted_as_it_comes(serve_with):
 def test_slow_requests_are_given_up_and_others_do_not_wait(serve_with):
     with serve_with(timeout=0.5) as client:
         idle = [socket.create_connection((client.host, client.port)) for _ in range(200)]
-        begin = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nab".encode()
+        begin = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nab"
         start = time.perf_counter()
         assert raw(client, begin).startswith(b"HTTP/1.1 408")
         assert time.perf_counter() - start < 10
@@ -159,3 +159,37 @@ def test_no_threads_are_left_behind(serve_with):
     with serve_with(threads=3) as client:
         client("GET", "/health")
     assert threading.active_count() <= before + 1
+
+
+def test_an_answer_that_takes_too_long_is_given_up(serve_with, monkeypatch, photos):
+    from handful.serve.opened import Opened
+
+    answers = Opened.answers
+
+    def slow(self, files, *, max_pixels):
+        time.sleep(1.0)
+        return answers(self, files, max_pixels=max_pixels)
+
+    data = (photos / "circle" / "000.png").read_bytes()
+    with serve_with(timeout=0.3) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Opened, "answers", slow)
+            status, headers, answer = client("POST", "/predict", data)
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "no answer within 0.3 seconds" in answer["error"]
+
+
+def test_a_fault_is_told_without_its_details_and_the_next_request_is_answered(serve_with, monkeypatch, photos):
+    from handful.serve.opened import Opened
+
+    def faulty(self, files, *, max_pixels):
+        raise RuntimeError("secret place")
+
+    data = (photos / "circle" / "000.png").read_bytes()
+    with serve_with() as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Opened, "answers", faulty)
+            status, _, answer = client("POST", "/predict", data)
+        assert status == 500
+        assert "secret" not in answer["error"]
+        assert client("POST", "/predict", data)[0] == 200

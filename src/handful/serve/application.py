@@ -91,7 +91,10 @@ def _add_picture_paths(application: FastAPI, served: Served) -> None:
         async with _admitted(served):
             data = await read_picture(request, served.settings)
             start = perf_counter()
-            opened, answer = await _answered(served, data)
+            async with _in_time(served):
+                opened, answer = await served.lanes.submit(data)
+            if isinstance(answer, UnreadableError):
+                raise answer
             return JSONResponse(answer_dict(opened, answer, milliseconds=1000.0 * (perf_counter() - start)))
 
     @application.post("/explain", response_model=None, responses=_with(Explained), openapi_extra=PICTURE)
@@ -99,7 +102,8 @@ def _add_picture_paths(application: FastAPI, served: Served) -> None:
         """Returns where the network looked in one picture, and the training pictures most like it."""
         async with _admitted(served):
             data = await read_picture(request, served.settings)
-            return JSONResponse(await served.explain(data))
+            async with _in_time(served):
+                return JSONResponse(await served.explain(data))
 
     @application.post(
         "/corrections", response_model=None, status_code=201, responses=_with(Corrected, 201), openapi_extra=PICTURE
@@ -201,17 +205,16 @@ async def _admitted(served: Served) -> AsyncIterator[None]:
         served.n_admitted -= 1
 
 
-async def _answered(served: Served, data: bytes) -> tuple[Opened, Prediction]:
+@asynccontextmanager
+async def _in_time(served: Served) -> AsyncIterator[None]:
+    """Gives up on an answer after the time that one may take."""
     try:
         async with asyncio.timeout(served.settings.timeout):
-            opened, answer = await served.lanes.submit(data)
+            yield
     except TimeoutError:
         raise RefusedError(
             503, f"no answer within {served.settings.timeout:g} seconds, because others wait too. Try again."
         ) from None
-    if isinstance(answer, UnreadableError):
-        raise answer
-    return opened, answer
 
 
 def answer_dict(opened: Opened, answer: Prediction, *, milliseconds: float) -> dict[str, Any]:

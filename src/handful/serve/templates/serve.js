@@ -138,7 +138,7 @@ const remark = (strong, rest) => make("li", { className: "warning" }, make("b", 
 function explain(item, reasons) {
   if (reasons.heat) {
     const map = make("img", { src: reasons.heat, alt: `Where the model looked in ${item.name}` });
-    const legend = make("p", { className: "heat", hidden: true }, "speaks little", make("i"), "much for the answer");
+    const legend = make("p", { className: "heat", hidden: true }, "little", make("i"), "much for the answer");
     const button = make("button", { type: "button", className: "quiet", "aria-pressed": "false" }, "Where it looked");
     button.addEventListener("click", () => {
       const on = button.getAttribute("aria-pressed") === "false";
@@ -155,7 +155,7 @@ function explain(item, reasons) {
     make("h3", {}, "Most like it among the training pictures"),
     make("ul", { className: "alike" }, ...reasons.alike.map((each) => make("li", {},
       make("div", { className: "frame" }, each.picture ? make("img", { src: each.picture, alt: `A training picture of ${each.label}` }) : "moved or changed"),
-      make("p", {}, make("b", {}, each.label), ` ${percent(each.likeness)} alike`)))),
+      make("p", {}, make("b", {}, each.label), `${percent(each.likeness)} alike`)))),
   );
 }
 
