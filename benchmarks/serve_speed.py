@@ -26,6 +26,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ from handful.core.progress import Silent
 from handful.features.engines.choose import lanes
 from handful.serve.opened import Opened, open_model
 
-N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 5, 6.0, 40
+N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 3, 2.0, 40
 CLIENTS = (1, 2, 4, 8, 16)
 LEAST_SHARE, MOST_OVERHEAD_MS, LEAST_TIMES = 0.9, 3.0, 3.0
 
@@ -166,9 +167,9 @@ def overhead(opened: Opened, port: int, asked: Sequence[bytes], files: Sequence[
     with lanes(1) as pool:
         for number in range(N_SINGLE):
             data = files[number % len(files)]
-            call = pool.submit(timed, lambda data=data: opened.answers([data], max_pixels=64e6))
+            call = pool.submit(timed, partial(opened.answers, [data], max_pixels=64e6))
             called.append(call.result())
-            requested.append(timed(lambda number=number: client(asked[number % len(asked)])))
+            requested.append(timed(partial(client, asked[number % len(asked)])))
     return 1000.0 * (statistics.median(requested[3:]) - statistics.median(called[3:]))
 
 
