@@ -1,6 +1,7 @@
 """Makes docs/report.png, a report on drawn pictures, and docs/reproduction.png, two figures of a reproduction's page.
 
 python docs/screenshot.py
+python docs/screenshot.py serve           (docs/serve.png and docs/serve-phone.png: the page of `handful serve`)
 python docs/screenshot.py REPRODUCTION    (a folder that `handful reproduce` made)
 
 Needs the extra `test`, and a Chromium: its path in $CHROMIUM, or /usr/bin/chromium.
@@ -9,6 +10,7 @@ Needs the extra `test`, and a Chromium: its path in $CHROMIUM, or /usr/bin/chrom
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -49,8 +51,40 @@ def report() -> None:
         shoot(handful.train(photos).report, HERE / "report.png")
 
 
+def served() -> None:
+    """Trains on drawn pictures, shows the server's page a new one, and takes a picture of it at two widths."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        photos = draw_folder(Path("photos"), classes=CLASSES, per_class=60, size=160)
+        new = draw_folder(Path("new"), classes=CLASSES, per_class=4, size=320, seed=77)
+        handful.train(photos, "shapes")
+        command = [sys.executable, "-m", "handful", "serve", "shapes", "--port", "0"]
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,  # noqa: S603  our own command
+            sync_playwright() as playwright,
+        ):
+            assert server.stdout
+            address = server.stdout.readline().split(" at ")[1].split()[0]
+            path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            for name, width, height in (("serve", 1180, 1130), ("serve-phone", 390, 1400)):
+                page = browser.new_page(viewport={"width": width, "height": height})
+                page.goto(address)
+                page.get_by_text("test picture").wait_for()
+                page.locator("#files").set_input_files(new / "hexagon" / "001.png")
+                page.get_by_role("button", name="Where it looked").click()
+                page.evaluate("scrollTo(0, 0)")
+                page.mouse.move(0, 0)
+                page.wait_for_timeout(500)
+                page.screenshot(path=HERE / f"{name}.png")
+            browser.close()
+            server.terminate()
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["serve"]:
+        served()
+    elif len(sys.argv) > 1:
         page = Path(sys.argv[1]) / "index.html"
         shoot(page, HERE / "reproduction.png", sections=("Figure 6: Size of the training set", "Figure 7b"))
     else:

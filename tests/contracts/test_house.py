@@ -22,7 +22,7 @@ ORDER = [
     "report|export",
     "study",
     "api",
-    "reproduce",
+    "reproduce|serve",
     "cli",
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms.split("|")}
@@ -69,6 +69,7 @@ def test_only_tests_import_the_testing_room():
         "handful.backbones",
         "handful.finetune",
         "handful.report",
+        "handful.serve",
     ],
 )
 def test_importing_a_room_does_not_import_torch(module):

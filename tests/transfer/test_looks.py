@@ -177,7 +177,7 @@ def test_the_result_names_the_neighbours_and_holds_the_maps(trained, tmp_path):
 
 def test_a_run_that_is_repeated_looks_the_same_and_opens_no_network(trained, photos, tmp_path, monkeypatch):
     first = trained().run
-    monkeypatch.setattr("handful.features.places._computed", None)
+    monkeypatch.setattr("handful.features.places.maps_of_squares", None)
     again = handful.train(photos, tmp_path / "again", **QUICK).run
     assert [look.index for look in again.looks.mistakes] == [look.index for look in first.looks.mistakes]
     np.testing.assert_array_equal(again.looks.mistakes[0].places, first.looks.mistakes[0].places)

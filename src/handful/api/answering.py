@@ -41,7 +41,7 @@ def answer_portion(
             examined, faults = examine_unchecked(model, tried, threads=threads, progress=progress)
         reasons |= {tried[row].name: reason for row, reason in faults.items()}
         readable = [each.name for each in tried if each.name not in reasons]
-        answers = {each.path: each for each in _answers(model, readable, examined)}
+        answers = {each.path: each for each in answers_of(model, readable, examined)}
     return [answers[name] if name in answers else Skipped(name, reasons[name]) for name in (one.name for one in found)]
 
 
@@ -76,8 +76,8 @@ class Steps:
         self.advance(n_pictures)
 
 
-def _answers(model: Model, paths: list[str], found: Examined) -> tuple[Prediction, ...]:
-    """Returns the answers, with what the model's rules make of the probabilities."""
+def answers_of(model: Model, paths: Sequence[str], found: Examined) -> tuple[Prediction, ...]:
+    """Returns the answers for pictures of these names, with what the model's rules make of the probabilities."""
     rules, classes = model.rules, np.array(model.classes, dtype=object)
     plain = [Prediction(path, classes[row.argmax()], row) for path, row in zip(paths, found.proba, strict=True)]
     if rules is None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from handful.cli import advise, backbones, cache, check, demo, predict, report, reproduce, study, train
+from handful.cli import advise, backbones, cache, check, demo, predict, report, reproduce, serve, study, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
 from handful.core.choices import NOT_RANKED, NOT_STUDIED
@@ -54,6 +54,7 @@ app.command("backbones")(
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 app.command("study")(with_options(study.study, without=NOT_STUDIED))
 app.command("reproduce")(reproduce.reproduce)
 

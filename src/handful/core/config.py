@@ -72,6 +72,9 @@ class ReadingConfig:
         (),
         "Tables (path, label) of corrected labels, such as a run's suspects.csv; an empty label leaves a picture out.",
     )
+    add: tuple[str, ...] = option(
+        (), "More class folders, such as corrections: their pictures are learnt from, and never tested."
+    )
     drop_small_classes: bool = option(False, "Leave out classes with fewer than 2 pictures instead of stopping.")
     fps: float | None = option(
         None, "Take so many frames of every second of video files; those of one stay together.", low=1e-4, high=1000.0

@@ -54,6 +54,7 @@ class Picture:
         notes: what was done to read it, in plain words ("turned upright by its EXIF orientation").
         look: pictures of one non-empty look are copies of each other, directly or through others, though their pixels
             differ; they stay on one side of every split.
+        added: it was given beside the data set (`--add`), to be learnt from and never tested.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Picture:
     group: str = ""
     notes: tuple[str, ...] = ()
     look: str = ""
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

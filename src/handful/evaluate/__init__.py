@@ -2,7 +2,7 @@
 
 from handful.evaluate.calibration import CalibrationBin, calibration_bins, calibration_error
 from handful.evaluate.conformal import choose_sets, prediction_sets
-from handful.evaluate.familiar import FALSE_ALARMS, are_unlike, as_far, distances, get_familiar
+from handful.evaluate.familiar import FALSE_ALARMS, are_unlike, as_far, distances, get_familiar, reference_rows
 from handful.evaluate.forecast import forecast
 from handful.evaluate.intervals import upper_bounds, wilson_interval
 from handful.evaluate.metrics import evaluate, log_loss
@@ -34,6 +34,7 @@ __all__ = [
     "log_loss",
     "operating_curve",
     "prediction_sets",
+    "reference_rows",
     "risk_curve",
     "upper_bounds",
     "wilson_interval",

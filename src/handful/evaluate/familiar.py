@@ -23,13 +23,19 @@ def get_familiar(features: FeatureArray, units: IntArray, *, seed: int) -> Famil
         units: int64 (N,): pictures with equal numbers are not compared.
         seed: decides which pictures are kept, where there are many.
     """
-    rows = np.sort(np.random.default_rng(seed).permutation(len(features))[:MOST_REFERENCES])
+    rows = reference_rows(len(features), seed=seed)
     references, own = _of_length_one(features[rows]), units[rows]
     if len(np.unique(own)) < 2:
         return None
     alike = references @ references.T
     alike[own[:, None] == own] = -np.inf
     return Familiar(references, np.sort(_distance(alike)))
+
+
+def reference_rows(n_images: int, *, seed: int) -> IntArray:
+    """Returns int64 (M,), ascending: which of N training pictures `get_familiar` keeps."""
+    rows: IntArray = np.sort(np.random.default_rng(seed).permutation(n_images)[:MOST_REFERENCES])
+    return rows
 
 
 def distances(features: FeatureArray, familiar: Familiar) -> FloatArray:

@@ -21,7 +21,7 @@ import safetensors.numpy
 from handful.backbones import find, from_record, record, require
 from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
-from handful.core.files import dump_json, sha256_bytes, write_bytes, write_json
+from handful.core.files import dump_json, sha256_bytes, sha256_file, write_bytes, write_json
 from handful.core.records import FeatureArray, FloatArray, Head, KernelPart, Nonlinearity, StackedHead
 from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
 from handful.features import VIEWS, Pool, Preprocessing, find_engine, trunk_from_state
@@ -60,7 +60,7 @@ def load(run: Path) -> Model:
         BundleError: there is no model, a byte of it changed, or this version of handful cannot read it.
         MissingExtraError: its network is of another library, which is not installed.
     """
-    folder = run / "model" if (run / "model").is_dir() else run
+    folder = _folder(run)
     if not (folder / MANIFEST).is_file():
         raise BundleError(
             f"there is no model in {run}: {MANIFEST} is missing. Name the run folder that `handful train` printed."
@@ -94,6 +94,15 @@ def load(run: Path) -> Model:
     if not members or len(set(classes)) != len(classes) or full_scale < 1:
         raise BundleError(f"{folder / MODEL} names no network, or a class twice, or no full scale. {AGAIN}")
     return Model(classes, members, full_scale, reading, rules)
+
+
+def manifest_sha256(run: Path) -> str:
+    """Returns the hash of a model's manifest, which tells it from every other model."""
+    return sha256_file(_folder(run) / MANIFEST)
+
+
+def _folder(run: Path) -> Path:
+    return run / "model" if (run / "model").is_dir() else run
 
 
 def _files(model: Model) -> dict[str, bytes]:

@@ -91,7 +91,7 @@ def place_maps(
                     prepare(pixels(table, pictures[index], shortest=preprocessing.size), preprocessing)
                     for index in chosen
                 ]
-                maps = _computed(trunk, np.stack(squares), rows[chosen], preprocessing, threads=threads)
+                maps = maps_of_squares(trunk, np.stack(squares), rows[chosen], preprocessing, threads=threads)
                 found |= {keys[index]: values for index, values in zip(chosen, maps, strict=True)}
                 advance(len(chosen))
         if use_cache:
@@ -100,10 +100,21 @@ def place_maps(
     return np.stack([found[key] for key in keys])
 
 
-def _computed(
+def maps_of_squares(
     trunk: FrozenTrunk, squares: PixelArray, gradients: FeatureArray, preprocessing: Preprocessing, *, threads: int
 ) -> FeatureArray:
-    """Returns float32 (N, h, w) of squares, uint8 (N, S, S, 3)."""
+    """Returns float32 (N, h, w), the maps of `place_maps`, of squares that were prepared already.
+
+    Args:
+        trunk: the network.
+        squares: uint8 (N, S, S, 3).
+        gradients: float32 (N, D).
+        preprocessing: that the squares were made with.
+        threads: for the network.
+
+    Raises:
+        ConfigError: the network's layers have no places.
+    """
     import torch
 
     torch.set_num_threads(threads)

@@ -1,6 +1,7 @@
 """Reading pictures and data sets: what is taken, what is skipped, and why."""
 
-from handful.images.decode import READING_VERSION
+from handful.images.additions import open_again
+from handful.images.decode import READING_VERSION, decode
 from handful.images.foreign import from_labelled, rows_of
 from handful.images.given import Given, from_pictures, lay_out
 from handful.images.pixels import pixels
@@ -16,6 +17,7 @@ from handful.images.unlabelled import (
     read_unchecked,
     read_unlabelled,
 )
+from handful.images.unreadable import TooManyPixelsError, UnreadableError
 
 __all__ = [
     "READING_VERSION",
@@ -23,11 +25,15 @@ __all__ = [
     "Given",
     "Place",
     "Sorter",
+    "TooManyPixelsError",
+    "UnreadableError",
+    "decode",
     "find_pictures",
     "from_labelled",
     "from_pictures",
     "lay_out",
     "name_none",
+    "open_again",
     "open_place",
     "open_source",
     "pixels",

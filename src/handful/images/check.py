@@ -116,6 +116,7 @@ def as_picture(placed: Placed, label: int, checked: Checked) -> Picture:
         part=placed.part,
         group=placed.group,
         notes=notes,
+        added=placed.added,
     )
 
 

@@ -18,7 +18,7 @@ from handful.core.records import PixelArray
 from handful.images.channels import Channels, deep_to_8_bits, read_channels
 from handful.images.dicom import is_dicom, open_dicom
 from handful.images.quiet import quiet_pillow
-from handful.images.unreadable import UnreadableError
+from handful.images.unreadable import TooManyPixelsError, UnreadableError
 
 READING_VERSION = 1
 """Raised whenever a change here or in `channels` may change a pixel; part of every cache key that depends on pixels."""
@@ -131,7 +131,7 @@ def _reasons() -> Iterator[None]:
         raise UnreadableError(f"not a picture in a format that is read ({', '.join(FORMATS)}), or damaged") from None
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        raise UnreadableError(f"more than {limit:.0f} million pixels, the most that Pillow opens") from None
+        raise TooManyPixelsError(f"more than {limit:.0f} million pixels, the most that Pillow opens") from None
     except MemoryError:
         raise UnreadableError("not enough memory to decode it", lasting=False) from None
     except Warning as error:  # someone swapped the list of filters just now, and asks for warnings to be errors
@@ -200,7 +200,7 @@ def _check_size(size: tuple[int, int], max_pixels: float) -> None:
     if width < 1 or height < 1:
         raise UnreadableError(f"damaged: it says that it is {width} x {height} pixels")
     if width * height > max_pixels:
-        raise UnreadableError(
+        raise TooManyPixelsError(
             f"{width} x {height} pixels are {width * height / 1e6:.3g} million; the limit is {max_pixels / 1e6:g} "
             "(--max-megapixels)"
         )

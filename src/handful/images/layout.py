@@ -31,12 +31,13 @@ PART_NAMES: dict[str, Part] = {
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A picture that was not read yet, and where it belongs."""
+    """A picture that was not read yet, and where it belongs; `added` beside the data set, to learn from alone."""
 
     name: str
     class_name: str
     part: Part = ""
     group: str = ""
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

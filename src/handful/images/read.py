@@ -11,6 +11,7 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError, DataError
 from handful.core.progress import Progress, Silent
 from handful.core.records import Finding, ImageTable, Picture, Skipped
+from handful.images.additions import survey_all
 from handful.images.channels import DEFAULT_FULL_SCALE, choose_full_scale
 from handful.images.check import Checked, as_picture, check_files, size_fault
 from handful.images.duplicates import find_copies
@@ -20,7 +21,6 @@ from handful.images.layout import Layout, some
 from handful.images.runs import find_runs
 from handful.images.selection import check_classes, compile_groups, folded, group, select
 from handful.images.sources import ListedSource
-from handful.images.survey import survey
 
 MOST_NOTES = 3
 """Kinds of notes on how pictures were read that are told, the most frequent first."""
@@ -79,7 +79,12 @@ def _opened(data: Path | Given, config: ReadingConfig) -> tuple[Path, ListedSour
     """Returns what a data set is called, where its pictures come from, and where they belong."""
     if isinstance(data, Path):
         root = data.absolute()
-        return root, *survey(root, class_level=config.class_level, films=config.fps is not None)
+        return root, *survey_all(root, config.add, class_level=config.class_level, films=config.fps is not None)
+    if config.add:
+        raise ConfigError(
+            f"add names {', '.join(config.add)}, and the {data.title} has no path that it could stand beside. Add its "
+            "rows to your own."
+        )
     if config.class_level is not None:
         raise ConfigError(
             f"class_level is {config.class_level}, and a {data.title} has no folders: its labels are the classes. "

@@ -13,3 +13,7 @@ class UnreadableError(Exception):
     def __init__(self, reason: str, *, lasting: bool = True) -> None:
         super().__init__(reason)
         self.lasting = lasting
+
+
+class TooManyPixelsError(UnreadableError):
+    """A picture has more pixels than are allowed; it was not decoded."""

@@ -11,6 +11,8 @@ from handful.report.figures import figures
 from handful.report.model_card import card_dict, card_markdown
 from handful.report.numbers import reliability, searches
 from handful.report.page import render_page
+from handful.report.references import FILE as REFERENCES
+from handful.report.references import references_dict
 from handful.report.reliance_figures import reliance_figures
 from handful.report.result import config_dict, result_dict
 from handful.report.suspects import FILE as SUSPECTS
@@ -39,6 +41,7 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     | figures/*.csv, *.png, *.svg | each figure and its numbers |
     | tensorboard/* | how layers were trained, for TensorBoard, where the option asks for it |
     | model-card.json, model-card.md | what the model is for, how good it is, and what it cannot do |
+    | references.json | the training pictures that new ones are compared with, by name |
     | report.html | the page, self-contained |
     | result.json | the result; written last, so that a folder that has it is complete |
 
@@ -64,6 +67,8 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
         write_bytes(folder / "figures" / name, data)
     if "tensorboard" in run.options and run.options["tensorboard"].value:
         write_events(run, folder / "tensorboard")
+    if (references := references_dict(run)) is not None:
+        write_json(folder / REFERENCES, references)
     write_json(folder / "model-card.json", card_dict(run))
     write_text(folder / "model-card.md", card_markdown(run))
     write_text(folder / "report.html", render_page(run, folder=final or folder))

@@ -16,7 +16,7 @@ def find_leaks(table: ImageTable) -> tuple[tuple[int, int], ...]:
     """
     outside: dict[tuple[str, str], int] = {}
     for index, picture in enumerate(table.pictures):
-        if picture.part != "test":
+        if picture.part != "test" and not picture.added:
             for key in _identities(picture):
                 outside.setdefault(key, index)
     found = []

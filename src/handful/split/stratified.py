@@ -21,6 +21,10 @@ def split(table: ImageTable, config: SplitConfig, *, seed: int) -> Split:
 
     With `config.images`, so many of the training pictures are drawn and the others left out.
 
+    Pictures that were added beside the data set take no part in the draw: the test part is the same with and without
+    them, so that accuracies can be compared. They join the training part, except for copies of pictures outside it,
+    and those of a group there.
+
     The test part has the paper's size: `n_test = round(N r / (1 + r))`, so that it is `r` times as large as the
     training part (Petrovska et al. 2018, section 4: 20 %). Every class gives its share, and at least one picture where
     it can spare one. Copies of a picture, and pictures of one group, stay on one side.
@@ -35,7 +39,7 @@ def split(table: ImageTable, config: SplitConfig, *, seed: int) -> Split:
         DataError: a class has no training picture, or there is nothing to test with.
     """
     parts = {picture.part for picture in table.pictures}
-    drawn = _given(table) if "test" in parts else _drawn(table, config, seed)
+    drawn = _with_added(table, _given(table) if "test" in parts else _drawn(table, config, seed))
     _check(table, drawn)
     return drawn if config.images is None else _thinned(table, drawn, n_images=config.images, seed=seed)
 
@@ -81,7 +85,10 @@ def units(pictures: Sequence[Picture]) -> IntArray:
 
 def _given(table: ImageTable) -> Split:
     rows = {
-        part: np.array([i for i, picture in enumerate(table.pictures) if picture.part in names], dtype=np.int64)
+        part: np.array(
+            [i for i, picture in enumerate(table.pictures) if picture.part in names and not picture.added],
+            dtype=np.int64,
+        )
         for part, names in {"train": ("train", ""), "validation": ("validation",), "test": ("test",)}.items()
     }
     notes = ["the parts are the user's own"]
@@ -102,7 +109,7 @@ def _given(table: ImageTable) -> Split:
 
 
 def _drawn(table: ImageTable, config: SplitConfig, seed: int) -> Split:
-    candidates = [i for i, picture in enumerate(table.pictures) if picture.part != "validation"]
+    candidates = [i for i, one in enumerate(table.pictures) if one.part != "validation" and not one.added]
     pictures = [table.pictures[i] for i in candidates]
     labels = np.array([picture.label for picture in pictures], dtype=np.int64)
     membership = units(pictures)
@@ -123,6 +130,25 @@ def _drawn(table: ImageTable, config: SplitConfig, seed: int) -> Split:
         names = ", ".join(repr(table.classes[label]) for label in untested)
         notes.append(f"no test picture for {names}: all its pictures belong together, and training needs them")
     return Split(index[~chosen], validation, index[chosen], given=False, notes=tuple(notes))
+
+
+def _with_added(table: ImageTable, drawn: Split) -> Split:
+    """Returns the split with the added pictures in its training part, less those that would give others away."""
+    added = np.array([i for i, picture in enumerate(table.pictures) if picture.added], dtype=np.int64)
+    if not len(added):
+        return drawn
+    membership = units(table.pictures)
+    outside = np.r_[drawn.validation, drawn.test]
+    is_free = ~np.isin(membership[added], membership[outside])
+    train = np.sort(np.r_[drawn.train, added[is_free]])
+    notes = [f"{int(is_free.sum())} pictures were added to the training part; the test part is what it is without them"]
+    if not is_free.all():
+        left = [table.pictures[index].path for index in added[~is_free]]
+        notes.append(
+            f"{len(left)} added pictures are copies of test or validation pictures, or of one group with them, and are "
+            f"left out ({', '.join(left[:3])}{', ...' if len(left) > 3 else ''}): what is learnt must not be tested"
+        )
+    return replace(drawn, train=train, notes=(*drawn.notes, *notes))
 
 
 def _thinned(table: ImageTable, drawn: Split, *, n_images: int, seed: int) -> Split:

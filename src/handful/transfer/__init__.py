@@ -5,7 +5,7 @@ from handful.transfer.clock import Time
 from handful.transfer.cross import check_folds
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.looks import find_looks
-from handful.transfer.model import Examined, Member, Model, classify, examine, examine_unchecked
+from handful.transfer.model import Examined, Member, Model, classify, examine, examine_unchecked, judge
 from handful.transfer.plan import BEST, choose_backbones, plan_features
 from handful.transfer.probe import Trained, locate_weights
 from handful.transfer.ranking import locate_all, rank
@@ -35,6 +35,7 @@ __all__ = [
     "find_trust",
     "frozen_trunk",
     "idle_options",
+    "judge",
     "locate_all",
     "locate_weights",
     "located",

@@ -102,7 +102,7 @@ def examine(
         ).values
         for member in model.members
     ]
-    return _examined(model, features)
+    return judge(model, features)
 
 
 def examine_unchecked(
@@ -136,11 +136,16 @@ def examine_unchecked(
     readable = [row for row in range(len(files)) if row not in faults]
     if faults:
         features = [values[readable] for values in features]
-    return _examined(model, features), faults
+    return judge(model, features), faults
 
 
-def _examined(model: Model, features: Sequence[FeatureArray]) -> Examined:
-    """Returns what a model makes of its members' features, float32 (N, V, D) each."""
+def judge(model: Model, features: Sequence[FeatureArray]) -> Examined:
+    """Returns what a model says about pictures of which it has the features.
+
+    Args:
+        model: the classifier.
+        features: of each member, float32 (N, V, D).
+    """
     answers = [predict_proba(member.head, values) for member, values in zip(model.members, features, strict=True)]
     familiar = model.rules.familiar if model.rules else None
     far = distances(features[0].mean(axis=1), familiar) if familiar else None

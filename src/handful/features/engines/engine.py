@@ -48,6 +48,8 @@ class Engine:
         library: the distribution whose version decides its numbers beside PyTorch's; "" where that is all.
         fault: why it cannot run on this machine; "" where it can. Quick, and without importing PyTorch where possible.
         open: makes it ready.
+        any_size: whether its forward pass takes other numbers of pictures than B too. Rows then agree with those of
+            whole batches as far as rounding allows, not to the bit.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Engine:
     library: str
     fault: Callable[[], str]
     open: Open
+    any_size: bool = False
 
     @property
     def facts(self) -> dict[str, object]:

@@ -36,7 +36,7 @@ COMPILERS = ("c++", "g++", "clang++", "cl")
 
 def eager(precision: Precision) -> Engine:
     """Returns PyTorch as it is, with batch normalisation folded: it runs everywhere."""
-    return Engine("eager", precision, BATCH, "", lambda: "", partial(_opened, precision=precision))
+    return Engine("eager", precision, BATCH, "", lambda: "", partial(_opened, precision=precision), any_size=True)
 
 
 def fused(precision: Precision) -> Engine:
@@ -47,7 +47,7 @@ def fused(precision: Precision) -> Engine:
 
         return "" if can_fuse() else "this build of PyTorch has no fused convolutions of oneDNN"
 
-    return Engine("fused", precision, BATCH, "", fault, partial(_opened, precision=precision, fuse=True))
+    return Engine("fused", precision, BATCH, "", fault, partial(_opened, precision=precision, fuse=True), any_size=True)
 
 
 def compiled(precision: Precision) -> Engine:
@@ -68,7 +68,8 @@ def on_device(device: Device, precision: Precision) -> Engine:
         at_hand = torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
         return "" if at_hand else f"PyTorch finds no {device} device here"
 
-    return Engine(device, precision, DEVICE_BATCH, "", fault, partial(_opened, precision=precision, device=device))
+    open_ = partial(_opened, precision=precision, device=device)
+    return Engine(device, precision, DEVICE_BATCH, "", fault, open_, any_size=True)
 
 
 def _opened(

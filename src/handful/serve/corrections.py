@@ -1,0 +1,66 @@
+"""Pictures whose answer was wrong, kept in a folder of class folders that a later training takes beside the first."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from handful.core.errors import HandfulError
+from handful.core.files import sha256_bytes, write_bytes
+from handful.images import decode
+from handful.serve.refused import RefusedError
+
+SUFFIXES = {
+    "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif", "HEIC": ".heic"
+}  # fmt: skip
+
+NAME_DIGITS = 20
+"""Hexadecimal digits of a picture's hash that name its file."""
+
+RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+"""Names that Windows keeps for devices."""
+
+
+def save_correction(data: bytes, label: str, *, folder: Path, max_pixels: float) -> str:
+    """Saves a picture in the folder of its class and returns its name in there.
+
+    Its name is made from its bytes, never from what the sender called it. A picture that was corrected before lies
+    only in the class of the last correction.
+
+    Args:
+        data: the picture's bytes, kept as they are.
+        label: the name of a class of the model.
+        folder: holds the class folders; made if need be.
+        max_pixels: of the picture.
+
+    Raises:
+        UnreadableError: it is no picture that is read.
+        RefusedError: the class has a name that no folder can have, or the disk cannot be written to.
+    """
+    suffix = SUFFIXES[decode(data, max_pixels=max_pixels).format]
+    name = f"{sha256_bytes(data)[:NAME_DIGITS]}{suffix}"
+    target = folder / _class_folder(label) / name
+    try:
+        write_bytes(target, data)
+        for other in folder.glob(f"**/{name}"):
+            if other != target:
+                other.unlink(missing_ok=True)
+    except (HandfulError, OSError) as error:
+        raise RefusedError(507, f"the correction could not be saved: {error}") from None
+    return f"{label}/{name}"
+
+
+def count_corrections(folder: Path) -> int:
+    """Returns how many pictures the folder holds."""
+    return sum(1 for path in folder.glob("**/*") if path.suffix in SUFFIXES.values()) if folder.is_dir() else 0
+
+
+def _class_folder(label: str) -> PurePosixPath:
+    """Returns where a class lies below the folder: each part of its name is a plain folder's name."""
+    for part in label.split("/"):
+        plain = part.strip() == part and not part.startswith(".") and not part.endswith(".")
+        odd = any(character in '\\:*?"<>|' or ord(character) < 32 for character in part)
+        if not part or not plain or odd or part.partition(".")[0].lower() in RESERVED or len(part.encode()) > 200:
+            raise RefusedError(
+                422, f"the class {label!r} cannot be a folder's name, so its corrections cannot be collected in one."
+            )
+    return PurePosixPath(label)

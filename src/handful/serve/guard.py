@@ -1,0 +1,98 @@
+"""What every request passes first: whose it is, and from where; and what every response carries."""
+
+from __future__ import annotations
+
+import hmac
+from time import perf_counter
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from handful.serve.metrics import Metrics
+from handful.serve.refused import RefusedError, refusal
+from handful.serve.settings import ANY_ADDRESS, LOOPBACK, Settings
+
+OPEN = ("/", "/health")
+"""Paths that need no token: the page, which holds nothing of the model, and whether the server is well."""
+
+READING = ("GET", "HEAD")
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """Lets a request through to the application, or says why not; counts both.
+
+    - The Host header must be a name of this machine's own (against DNS rebinding: a web page's own name that was made
+      to point here), unless a token is needed anyway.
+    - What changes or computes something must not come from another web page: its Origin must be this server.
+    - With a token, every path but the page and /health asks for it.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        self.app = app
+        self.settings = settings
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = perf_counter(), 500
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            self._check(scope)
+        except RefusedError as refused:
+            await refusal(refused.status, str(refused))(scope, receive, send_on)
+        else:
+            await self.app(scope, receive, send_on)
+        finally:
+            self.metrics.count(scope["path"], status, perf_counter() - start)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self.settings.token and _name(host) not in {*LOOPBACK, self.settings.host}:
+            raise RefusedError(
+                421, f"the request is for {host!r:.80}, which is not this server. Open it as http://127.0.0.1."
+            )
+        origin = headers.get("origin")
+        if (
+            scope["method"] not in READING
+            and origin is not None
+            and origin not in (f"http://{host}", f"https://{host}")
+        ):
+            raise RefusedError(403, "the request comes from another web page, and is not answered.")
+        if self.settings.token and scope["path"] not in OPEN:
+            given = headers.get("authorization", "")
+            if not hmac.compare_digest(given.encode("latin-1"), f"Bearer {self.settings.token}".encode()):
+                raise RefusedError(401, "this server needs its token: send the header Authorization: Bearer TOKEN.")
+
+
+def is_open(host: str) -> bool:
+    """Returns whether an address means every one that the machine has."""
+    return host in ANY_ADDRESS
+
+
+def _name(host: str) -> str:
+    """Returns the name in a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if ":" in host else host

@@ -1,0 +1,112 @@
+"""The model that is served now, and how another takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handful.core.errors import BundleError, HandfulError
+from handful.core.progress import Progress
+from handful.serve.explain import References, explain, find_references
+from handful.serve.lanes import Lanes
+from handful.serve.metrics import Metrics
+from handful.serve.opened import Opened, open_model
+from handful.serve.settings import Settings
+
+
+@dataclass(slots=True)
+class Served:
+    """A run that is served.
+
+    Attributes:
+        run: the folder.
+        settings: the server's.
+        lanes: the threads that answer; they hold the model.
+        references: its training pictures.
+        facts: what the page says about the model.
+        progress: told about the work.
+        metrics: counts and times.
+        n_admitted: requests with a picture that are read, wait or are worked on.
+        fault: why the last reload failed; "" where it did not.
+        reloading: one reload at a time.
+    """
+
+    run: Path
+    settings: Settings
+    lanes: Lanes
+    references: References
+    facts: dict[str, Any]
+    progress: Progress
+    metrics: Metrics = field(default_factory=Metrics)
+    n_admitted: int = 0
+    fault: str = ""
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def opened(self) -> Opened:
+        """The model that answers now."""
+        return self.lanes.opened
+
+    async def reload(self) -> bool:
+        """Reads the run folder again; the old model answers meanwhile, and goes on where the new one is bad.
+
+        Returns:
+            Whether the new model answers now.
+        """
+        async with self.reloading:
+            try:
+                opened, references, facts = await asyncio.to_thread(self._read)
+            except Exception as error:  # whatever is wrong with the new one, the old one is good
+                told = isinstance(error, HandfulError)
+                self.fault = str(error) if told else f"it cannot be opened: {type(error).__name__}: {error}"
+                self.metrics.reloads["failed"] += 1
+                self.progress.say(f"The old model goes on: {self.fault}")
+                return False
+            self.lanes.opened, self.references, self.facts = opened, references, facts
+            self.fault = ""
+            self.metrics.reloads["ok"] += 1
+            self.progress.say(f"Model {opened.name} {opened.key} answers now.")
+            return True
+
+    async def explain(self, data: bytes) -> dict[str, Any]:
+        """Returns why a picture got its answer; one picture at a time, so that answers do not wait for reasons."""
+        async with self.explaining:
+            return await asyncio.to_thread(
+                explain, self.opened, self.references, data, max_pixels=self.lanes.max_pixels
+            )
+
+    def _read(self) -> tuple[Opened, References, dict[str, Any]]:
+        opened = open_model(self.run, threads=self.settings.threads, progress=self.progress)
+        return opened, find_references(self.run), _facts(self.run)
+
+
+def open_run(run: Path, settings: Settings, *, progress: Progress) -> Served:
+    """Opens a run to be served.
+
+    Raises:
+        BundleError: there is no model, or it is damaged.
+        ConfigError: its network cannot run here.
+    """
+    if not run.is_dir():
+        raise BundleError(f"there is no run folder {run}. Name the run folder that `handful train` printed.")
+    opened = open_model(run, threads=settings.threads, progress=progress)
+    lanes = Lanes(opened, settings.max_megapixels * 1e6, settings.threads)
+    return Served(run, settings, lanes, find_references(run), _facts(run), progress)
+
+
+def _facts(run: Path) -> dict[str, Any]:
+    """Returns the figures of a run that the page tells; none where the run is only a model."""
+    try:
+        result = json.loads((run / "result.json").read_bytes())
+        low, high = result["accuracy_interval"]
+        return {
+            "accuracy": float(result["accuracy"]),
+            "interval": [float(low), float(high)],
+            "n_test": result["n_test"],
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
