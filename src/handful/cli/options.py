@@ -9,7 +9,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from handful.core.config import Option, option_fields
+from handful.core.config import option_fields
+from handful.core.declared import Option
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from handful.core.choices import NOT_STUDIED
-from handful.core.config import Option, TrainConfig, option_fields
+from handful.core.config import TrainConfig, option_fields
+from handful.core.declared import Option
 from handful.core.errors import ConfigError
 from handful.core.notation import nearest
 from handful.core.study import Axis, Value
