@@ -1,5 +1,6 @@
 """The whole path through the house, for people who write Python."""
 
+from handful.api.exporting import export_onnx
 from handful.api.prediction import Classifier, Predictions, load
 from handful.api.studies import StudyResult, run_study, train_from_study
 from handful.api.training import Result, advise, rank_backbones, train
@@ -10,6 +11,7 @@ __all__ = [
     "Result",
     "StudyResult",
     "advise",
+    "export_onnx",
     "load",
     "rank_backbones",
     "run_study",

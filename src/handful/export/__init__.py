@@ -1,5 +1,7 @@
-"""Models that leave the run: a bundle that predicts."""
+"""Models that leave the run: a bundle that predicts, and a file for other programs."""
 
 from handful.export.bundle import load, save
+from handful.export.onnx_folder import Exported, write_onnx
+from handful.export.opened import Opened, open_exported
 
-__all__ = ["load", "save"]
+__all__ = ["Exported", "Opened", "load", "open_exported", "save", "write_onnx"]
