@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def test_the_commands_work(newcomer, monkeypatch):
             cli.main()
         assert not caught.value.code, line
     assert opened == [(newcomer / "run" / "report.html").as_uri()]
+    (call,) = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("python ")]
+    done = subprocess.run([sys.executable, *shlex.split(call, comments=True)[1:]], check=True, capture_output=True)
+    assert done.stdout.startswith(b"new/1.jpg ")
     assert (newcomer / "answers.csv").exists()
 
 

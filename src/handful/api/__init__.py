@@ -1,6 +1,7 @@
 """The whole path through the house, for people who write Python."""
 
 from handful.api.bulk import Written
+from handful.api.exporting import export_onnx
 from handful.api.prediction import Classifier, Predictions, load
 from handful.api.studies import StudyResult, run_study, train_from_study
 from handful.api.training import Result, advise, rank_backbones, train
@@ -12,6 +13,7 @@ __all__ = [
     "StudyResult",
     "Written",
     "advise",
+    "export_onnx",
     "load",
     "rank_backbones",
     "run_study",

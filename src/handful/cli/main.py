@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from handful.cli import advise, backbones, cache, check, demo, predict, report, reproduce, serve, study, train
+from handful.cli import advise, backbones, cache, check, demo, export, predict, report, reproduce, serve, study, train
 from handful.cli.console import complain
 from handful.cli.options import with_options
 from handful.core.choices import NOT_RANKED, NOT_STUDIED
@@ -47,6 +47,7 @@ def root(
 app.command("train")(with_options(train.train))
 app.command("advise")(with_options(advise.advise, rooms=("reading", "split", "features", "run")))
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("check")(with_options(check.check, rooms=("reading",)))
 app.command("backbones")(
     with_options(backbones.backbones, rooms=("reading", "split", "features", "run"), without=NOT_RANKED)

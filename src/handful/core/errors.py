@@ -27,6 +27,10 @@ class BundleError(HandfulError):
     """A saved model or a run folder is missing, damaged, or from a version that this one cannot read."""
 
 
+class ExportError(HandfulError):
+    """A model cannot be written in another format, or does not answer there as it does here."""
+
+
 class TrainingError(HandfulError):
     """A training came to nothing: its loss was no longer a number, at the update `failed_at`."""
 

@@ -1,5 +1,16 @@
-"""Models that leave the run: a bundle that predicts."""
+"""Models that leave the run: a bundle that predicts, and a file for other programs."""
 
 from handful.export.bundle import fingerprint, load, manifest_sha256, save
+from handful.export.onnx_folder import Exported, write_onnx
+from handful.export.opened import Opened, open_exported
 
-__all__ = ["fingerprint", "load", "manifest_sha256", "save"]
+__all__ = [
+    "Exported",
+    "Opened",
+    "fingerprint",
+    "load",
+    "manifest_sha256",
+    "open_exported",
+    "save",
+    "write_onnx",
+]

@@ -46,14 +46,16 @@ def without_onnx(engine: str) -> str:
     return "" if at_hand else str(MissingExtraError(f"engine {engine}", "onnx"))
 
 
-def exported(network: Network, taps: Sequence[Tap], preprocessing: Preprocessing, precision: Precision) -> bytes:
-    """Returns the network as an ONNX graph, from uint8 (B, S, S, 3) to features at each tap."""
+def exported(
+    network: Network, taps: Sequence[Tap], preprocessing: Preprocessing, precision: Precision, *, batch: int = BATCH
+) -> bytes:
+    """Returns the network as an ONNX graph, from uint8 (batch, S, S, 3) to features at each tap."""
     import torch
 
     from handful.features.engines.quantised import quantised
     from handful.features.engines.whole import whole_network
 
-    example = torch.zeros((BATCH, preprocessing.size, preprocessing.size, 3), dtype=torch.uint8)
+    example = torch.zeros((batch, preprocessing.size, preprocessing.size, 3), dtype=torch.uint8)
     graph = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about sizes that are fixed here, and of its own age

@@ -82,7 +82,7 @@ def _batches(model: onnx.ModelProto) -> Iterator[dict[str, Any]]:
     (entry,) = model.graph.input
     n_at_once, size, *_ = (dimension.dim_value for dimension in entry.type.tensor_type.shape.dim)
     pictures = drawn_pictures(N_PICTURES, size)
-    for first in range(0, N_PICTURES, n_at_once):
+    for first in range(0, N_PICTURES - n_at_once + 1, n_at_once):
         yield {entry.name: pictures[first : first + n_at_once]}
 
 
