@@ -30,8 +30,9 @@ from handful.backbones import find, locate
 from handful.core.config import ReadingConfig
 from handful.core.progress import Silent
 from handful.core.records import FloatArray
-from handful.features import Preprocessing, extract, trunk_from_weights
-from handful.images import read_unlabelled
+from handful.features import Preprocessing, extract_unchecked, trunk_from_weights
+from handful.images import open_place
+from handful.images.channels import DEFAULT_FULL_SCALE
 
 NETWORK = "efficientnet-lite0"
 N_TEST = 20
@@ -67,17 +68,18 @@ def plain(folder: Path) -> Mapping[str, float]:
 def features(folder: Path) -> tuple[FloatArray, list[str]]:
     """Returns the features of a folder's pictures, float64 (N, D), and their classes."""
     paths, spec = sorted(folder.glob("*/*.jpg")), find(NETWORK)
-    table = read_unlabelled(paths, ReadingConfig(), threads=2)
-    found = extract(
+    values, unreadable = extract_unchecked(
         trunk_from_weights(spec, locate(spec), threads=2, progress=Silent()),
-        table,
-        table.pictures,
+        [found for path in paths for found in open_place(path).find()],
+        reading=ReadingConfig(),
+        full_scale=DEFAULT_FULL_SCALE,
         preprocessing=Preprocessing(spec.input_size, "crop", spec.interpolation, spec.mean, spec.std),
         views=("plain",),
         threads=2,
         progress=Silent(),
     )
-    return np.asarray(found.values[:, 0], dtype=np.float64), [path.parent.name for path in paths]
+    assert not unreadable
+    return np.asarray(values[:, 0], dtype=np.float64), [path.parent.name for path in paths]
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 python -m benchmarks.predict_memory [N ...]
 
-One folder holds 2 000, 20 000 and 200 000 pictures of 32 px, hard links to ten drawn ones, each shown to the default
-network at 32 px, in a process of its own. Most of what that process needs is PyTorch and the network.
+One folder holds 2 000, 20 000 and 200 000 pictures of 32 px, hard links to ten drawn ones, each predicted in a process
+of its own, by the toy network of the tests, so that it takes minutes. Most of what that process needs is PyTorch.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 import handful
 from benchmarks.engines import peak_memory
 from benchmarks.record import record
+from handful.backbones import catalog
+from handful.testing.backbone import install_toy_backbone, toy_spec
 from handful.testing.pictures import draw_folder
 
 NUMBERS, N_DRAWN, SIZE, LIMIT = (2_000, 20_000, 200_000), 10, 32, 1.10
@@ -29,7 +33,9 @@ def main(numbers: tuple[int, ...]) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         os.environ["HANDFUL_CACHE"] = str(root / "cache")
-        handful.train(draw_folder(root / "shapes", per_class=60, size=SIZE), root / "run", size=SIZE)
+        (root / "packages").mkdir()
+        install_toy_backbone(pytest.MonkeyPatch(), root / "packages")
+        handful.train(draw_folder(root / "shapes", per_class=60, size=SIZE), root / "run", backbone="toy")
         drawn = sorted(draw_folder(root / "new", classes=("circle",), per_class=N_DRAWN, size=SIZE).rglob("*.png"))
         found = {}
         for number in numbers:
@@ -51,6 +57,7 @@ def main(numbers: tuple[int, ...]) -> None:
 
 def one(run: str, folder: str) -> None:
     """Predicts a folder in this process, and prints what that took."""
+    catalog.SPECS = (*catalog.SPECS, toy_spec())
     start = time.perf_counter()
     written = handful.load(run).predict_into(f"{folder}.csv", folder)
     seconds, peak = time.perf_counter() - start, peak_memory()
