@@ -54,12 +54,13 @@ def test_both_answer_where_their_average_has_the_lowest_loss():
     assert choose([PROBE], [torn], LABELS) == (PROBE, torn)
 
 
-def test_probes_are_averaged_where_that_is_better_than_the_best_of_them():
+def test_probes_are_averaged_where_that_is_better_than_the_first_of_them():
     sure = judged("sure", range(6), 0.9, 0.9, 0.9, 0.9, 0.2, 0.9)
     other = judged("other", range(6), 0.6, 0.6, 0.6, 0.6, 0.9, 0.6)  # right where the first is wrong
     bad = judged("bad", range(6), 0.3, 0.3, 0.3, 0.3, 0.3, 0.3)
     assert choose([other, sure], [], LABELS) == (other, sure)
-    assert choose([bad, sure], [], LABELS) == (sure,)
+    assert choose([bad, sure], [], LABELS) == (bad, sure)
+    assert choose([sure, bad], [], LABELS) == (sure,)
 
 
 def test_training_that_only_helps_the_probes_is_averaged_with_them():

@@ -69,7 +69,7 @@ def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
 def choose(probes: Sequence[Judged], found: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
     """Returns what is averaged, by held-out log loss: probes, trained networks, or both.
 
-    Probes are all taken, or the best one where that is better alone. A network counts by all its trainings together,
+    Probes are all taken, or the first one where that is better alone. A network counts by all its trainings together,
     and is left out where they neither do better than the probes, on the pictures that they were judged on, nor make
     them better.
 
@@ -110,17 +110,17 @@ def answers(judged: Sequence[Judged], rows: IntArray | None = None) -> tuple[Int
 
 
 def _best_probes(probes: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
-    """Returns all probes where their average has a lower log loss than the best of them, and that one otherwise.
+    """Returns all probes where their average has a lower log loss than the first one, and that one otherwise.
 
-    There is no choice among them: they are many only where pictures are few, and those cannot tell them apart.
+    The best of them is not asked for: they are many only where pictures are few, and on those one of many is best by
+    chance.
     """
 
     def loss(some: Sequence[Judged]) -> float:
         rows, proba = answers(some)
         return log_loss(proba, labels[rows])
 
-    best = min(probes, key=lambda each: loss([each]))
-    return tuple(probes) if loss(probes) < loss([best]) else (best,)
+    return tuple(probes) if loss(probes) < loss(probes[:1]) else (probes[0],)
 
 
 def _tempered(trained: Trained, temperature: float) -> Trained:
