@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 from handful.core.errors import HandfulError
 from handful.core.files import sha256_bytes, write_bytes
 from handful.images import decode
+from handful.images.check import FORMAT_SUFFIXES
 from handful.serve.refused import RefusedError
 
-SUFFIXES = {
-    "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif", "HEIC": ".heic"
-}  # fmt: skip
+SUFFIXES = {kind: endings[0] for kind, endings in FORMAT_SUFFIXES.items()}
+"""Of a file of each format that is read."""
 
 NAME_DIGITS = 20
 """Hexadecimal digits of a picture's hash that name its file."""
