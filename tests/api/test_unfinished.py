@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handful.api.unfinished import open_unfinished
+from handful.api.unfinished import FILM, open_unfinished
 from handful.core.errors import DataError
 from handful.images import open_place
 from handful.testing.pictures import draw_folder
@@ -32,6 +32,16 @@ def test_every_picture_is_listed_once_in_the_order_given(partial, places, tmp_pa
     assert [each.number for each in listed] == [1, 2, 3, 4]
     assert {each.place for each in listed} == {0}
     assert listed[0].name == f"{tmp_path}/new/a/deep/000.png"
+
+
+def test_films_are_listed_with_the_reason_why_they_are_not_answered_where_the_model_knows_films(partial, tmp_path):
+    draw_folder(tmp_path / "new", classes=("a",), per_class=1, size=8)
+    (tmp_path / "new" / "a" / "walk.mp4").write_bytes(b"no film")
+    place = open_place(tmp_path / "new")
+    for films, expected in ((False, [""]), (True, ["", FILM])):
+        with open_unfinished(partial.with_name(f"{films}.partial")) as unfinished:
+            unfinished.begin(FACTS, [place], films=films)
+            assert [each.reason for each in unfinished.listed(after=0, most=9)] == expected
 
 
 def test_answers_are_saved_together_or_not_at_all(partial, places):

@@ -84,7 +84,7 @@ def predict_into(
     }
     with open_unfinished(unfinished_path(out)) as unfinished:
         progress.say(f"Finding the pictures in {', '.join(str(path) for path in paths[:3])}.")
-        unfinished.begin(facts, places)
+        unfinished.begin(facts, places, films=model.reading.fps is not None)
         written = Written(out, unfinished.n_pictures, unfinished.n_done, Counter(dict.fromkeys(model.classes, 0)))
         _answer(model, unfinished, places, top=top, threads=threads, progress=progress)
         if sorter is not None:

@@ -16,6 +16,9 @@ from typing import Any
 
 from handful.core.errors import DataError, HandfulError
 from handful.images import Place, name_none
+from handful.images.layout import is_film
+
+FILM = "a film; without --out, `handful predict` names its frames"
 
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
@@ -58,12 +61,13 @@ class Unfinished:
     path: Path
     database: sqlite3.Connection
 
-    def begin(self, facts: Mapping[str, Any], places: Sequence[Place]) -> None:
+    def begin(self, facts: Mapping[str, Any], places: Sequence[Place], *, films: bool = False) -> None:
         """Writes down what is to be done, or compares it with what was to be done when this file was begun.
 
         Args:
             facts: what decides the answers beside the pictures, by the names that the user is told; values of JSON.
             places: what the user named.
+            films: list video files too, with the reason why they are not answered.
 
         Raises:
             DataError: there are no pictures; or the facts or the pictures are not those of the beginning.
@@ -73,7 +77,7 @@ class Unfinished:
             with self.saved():
                 for statement in TABLES.split(";"):
                     self.database.execute(statement)
-                self._list("pictures", places)
+                self._list("pictures", places, films=films)
                 if not self.n_pictures:
                     raise name_none(place.path for place in places)
                 rows = [(name, json.dumps(value)) for name, value in facts.items()]
@@ -87,7 +91,7 @@ class Unfinished:
         ]
         if not differing:
             with self.saved():
-                self._list("found", places)
+                self._list("found", places, films=films)
             differing = list(self._changes())
         if differing:
             raise DataError(
@@ -144,13 +148,19 @@ class Unfinished:
             return None
         return {name: json.loads(value) for name, value in self.database.execute("SELECT name, value FROM facts")}
 
-    def _list(self, table: str, places: Sequence[Place]) -> None:
+    def _list(self, table: str, places: Sequence[Place], *, films: bool) -> None:
         """Puts every picture into a new table, once each."""
         self.database.execute(PICTURES.format(temporary="" if table == "pictures" else "TEMPORARY", name=table))
         rows = (
-            (found.name, number, found.inner, found.reason, place.stamp(found.inner))
+            (
+                found.name,
+                number,
+                found.inner,
+                found.reason or (FILM if films and is_film(found.inner) else ""),
+                place.stamp(found.inner),
+            )
             for number, place in enumerate(places)
-            for found in place.find()
+            for found in place.find(films=films)
         )
         statement = f"INSERT OR IGNORE INTO {table} (name, place, inner, reason, stamp) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
         self.database.executemany(statement, rows)
