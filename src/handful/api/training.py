@@ -40,7 +40,7 @@ from handful.core.records import (
 )
 from handful.evaluate import evaluate
 from handful.images import Given, read
-from handful.report import run_html, write_run
+from handful.report import check_tracker, run_html, untracked, write_run
 from handful.split import split
 from handful.transfer import (
     BEST,
@@ -69,11 +69,19 @@ from handful.transfer import (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What `train` returns: the classifier, its figures, and the run folder with its report."""
+    """What `train` returns: the classifier, its figures, and the run folder with its report.
+
+    Attributes:
+        folder: the run folder.
+        run: what the run knows.
+        classifier: answers for new pictures.
+        untracked: why the tracker that was asked for (option `track`) has not got the run; empty where it has.
+    """
 
     folder: Path
     run: Run
     classifier: Classifier
+    untracked: str = ""
 
     @property
     def report(self) -> Path:
@@ -119,6 +127,7 @@ def train(
         ConfigError: an option that does not exist or cannot work.
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
+        MissingExtraError: an option's library that is not installed.
     """
     config, pictures = settled(one_config(config, options)), as_data(data)
     watch, clock = progress or Silent(), _Clock()
@@ -126,6 +135,7 @@ def train(
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
+    check_tracker(config.run)
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = _told(located(config), config, watch)
         with clock("read pictures"):
@@ -173,7 +183,7 @@ def train(
         )
         with watch.stage("Report", 1):
             write_run(run, staging, final=folder)
-    return Result(folder, run, Classifier(model))
+    return Result(folder, run, Classifier(model), untracked(run, folder))
 
 
 def advise(
