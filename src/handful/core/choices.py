@@ -43,7 +43,8 @@ NOT_STUDIED = frozenset(
     }
 )
 """Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
-by validation or by the clock, and has no use for rules about answers, nor for a tracker of runs. A study's own `--time` is another."""
+by validation or by the clock, and has no use for rules about answers, nor for a tracker of runs. A study's own
+`--time` is another."""
 
 
 NOT_RANKED = frozenset({"backbone", "views", "view_use", "note", "track"})

@@ -75,8 +75,8 @@ def check_tracker(config: RunConfig) -> None:
         )
     if config.track == "wandb" and (mode := os.environ.get("WANDB_MODE", "")) not in ("offline", "disabled"):
         raise ConfigError(
-            f"WANDB_MODE is {mode!r}, and offline forbids network connections. Set WANDB_MODE=offline, or leave out one "
-            "of track and offline."
+            f"WANDB_MODE is {mode!r}, and offline forbids network connections. Set WANDB_MODE=offline, or leave out "
+            "one of track and offline."
         )
 
 
