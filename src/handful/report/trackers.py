@@ -159,7 +159,7 @@ def _options(run: Run) -> dict[str, Any]:
 
 def _figures(run: Run) -> dict[str, float]:
     """Returns the figures on the test pictures and on held-out training pictures, and the seconds by stage."""
-    figures = {}
+    figures: dict[str, float] = {}
     for prefix, each in {"": run.evaluation, "held_out/": run.held_out}.items():
         low, high = each.accuracy_interval
         named = {
@@ -184,7 +184,7 @@ def _curves(run: Run) -> dict[str, dict[int, dict[str, float]]]:
 
 def _by_epoch(training: Training) -> dict[int, dict[str, float]]:
     """Returns the means of an epoch's mini-batches, and the last look at the validation part in it."""
-    epochs = {}
+    epochs: dict[int, dict[str, float]] = {}
     for epoch, updates in groupby(training.iterations, key=lambda each: each.epoch):
         done = list(updates)
         figures = {
