@@ -127,7 +127,6 @@ def train(
         ConfigError: an option that does not exist or cannot work.
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
-        MissingExtraError: an option's library that is not installed.
     """
     config, pictures = settled(one_config(config, options)), as_data(data)
     watch, clock = progress or Silent(), _Clock()
@@ -135,7 +134,6 @@ def train(
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
-    check_tracker(config.run)
     with staged_folder(folder) as staging, limit_threads(threads):
         backbones = _told(located(config), config, watch)
         with clock("read pictures"):
@@ -289,6 +287,7 @@ def _told(
 ) -> Sequence[tuple[BackboneSpec, LocatedWeights]]:
     """Returns the networks of a run once the options go with them; says the licences of other libraries' weights."""
     check_ways(config, backbones)
+    check_tracker(config.run)
     for spec, _ in backbones:
         if spec.library:
             progress.say(f"Network {spec.title}; licence of its weights: {licence_words(spec.licence)}.")
