@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +47,8 @@ def test_pictures_in_memory_are_answered_like_their_files(frame, toy, tmp_path):
     for pictures in (images, [np.asarray(one) for one in images], np.stack(images), frame, frame["image"]):
         np.testing.assert_allclose([answer.proba for answer in model.predict(pictures)], expected, atol=1e-6)
     (alone,) = model.predict(np.asarray(images[3]))
+    np.testing.assert_allclose(alone.proba, expected[3], atol=1e-6)
+    (alone,) = model.predict(Path(paths[3]).read_bytes())
     np.testing.assert_allclose(alone.proba, expected[3], atol=1e-6)
     assert model.predict([*images[:2], "nowhere.png"]).skipped[0].reason == "there is no such file"
 

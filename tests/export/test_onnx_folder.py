@@ -14,6 +14,7 @@ from handful.core.progress import Silent
 from handful.export import golden, load, onnx_folder, save, write_onnx
 from handful.export.golden import golden_pictures
 from handful.images.decode import decode
+from tests.images.test_decode import tiff
 
 ALONE = (
     "import sys; sys.modules['handful'] = sys.modules['torch'] = None; import runpy; "
@@ -64,6 +65,18 @@ def test_the_script_names_the_class_of_files_and_reads_them_as_we_do(folder, mak
     exported = onnx_folder.open_exported(folder / "model.onnx")
     answer = exported.answer(exported.decode(path.read_bytes(), max_pixels=1e6))
     assert done.stdout == f"{path} {answer.label} {100 * answer.proba.max():.1f} %\n"
+
+
+def test_the_script_turns_a_deep_tiff_in_which_0_is_white_round_as_we_do(folder, tmp_path):
+    ramp = np.tile(np.linspace(61440, 65535, 64).astype(np.uint16), (48, 1))
+    path = tmp_path / "negative.tif"
+    path.write_bytes(tiff(ramp, photometric=0))
+    done = run_alone(folder / "predict.py", path)
+    exported = onnx_folder.open_exported(folder / "model.onnx")
+    answer = exported.answer(exported.decode(path.read_bytes(), max_pixels=1e6))
+    assert done.stdout == f"{path} {answer.label} {100 * answer.proba.max():.1f} %\n"
+    path.write_bytes(tiff(np.zeros((2, 2), dtype=np.float32), photometric=0, sample_format=3))
+    assert "0 is white" in run_alone(folder / "predict.py", path).stderr
 
 
 def test_the_script_refuses_what_it_cannot_read_as_we_do(folder, tmp_path):

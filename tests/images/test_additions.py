@@ -45,6 +45,13 @@ def test_an_archive_can_be_added(photos, more, tmp_path):
     assert sum(picture.added for picture in table.pictures) == 6
 
 
+def test_added_pictures_take_no_other_s_place_where_the_first_of_each_class_are_asked_for(photos, more):
+    plain, extended = read(photos, ReadingConfig(per_class=4)), read(photos, reading(more, per_class=4))
+    own = [picture.path for picture in extended.pictures if not picture.added]
+    assert own == [picture.path for picture in plain.pictures]
+    assert len(extended.pictures) == len(plain.pictures) + 6
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_test_part_is_the_same_with_and_without_them(photos, more, seed):
     plain, extended = read(photos, ReadingConfig()), read(photos, reading(more))

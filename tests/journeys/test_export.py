@@ -37,6 +37,17 @@ def test_a_run_is_exported_with_its_accuracy_in_eight_bits(command, trained, pho
     assert (tmp_path / "exported" / "model-int8.onnx").stat().st_size > 0
 
 
+def test_eight_bits_are_measured_on_the_pictures_of_a_table(command, photos, tmp_path):
+    files = sorted(photos.rglob("*.png"))
+    table = "\n".join(["path,label", *(f"{file},{file.parent.name}" for file in files)])
+    (tmp_path / "table.csv").write_text(table)
+    assert command("train", "table.csv", *QUICK)[0] == 0
+    code, out, error = command("export", "run", "--onnx", "--int8", "--pictures", "table.csv", "--json")
+    assert code == 0, error
+    with (tmp_path / "run" / "predictions.csv").open(newline="") as stream:
+        assert json.loads(out)["int8"]["n_images"] == len(list(csv.DictReader(stream)))
+
+
 def test_the_terminal_says_what_was_written_and_how_it_did(command, trained, photos):
     _, out, _ = command("export", "run", "--onnx", "--out", "there", "--int8", "--pictures", photos)
     assert out.startswith("there/model.onnx  ")

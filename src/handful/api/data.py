@@ -10,6 +10,7 @@ from typing import Any
 
 from handful.core.errors import DataError
 from handful.images import Given, from_labelled, from_pictures, lay_out, rows_of
+from handful.images.held import is_picture
 
 
 def as_data(data: Any) -> Path | Given:
@@ -29,6 +30,8 @@ def as_wanted(pictures: Any) -> Sequence[Path] | Given:
     """
     if isinstance(pictures, str | os.PathLike):
         return [Path(pictures)]
+    if is_picture(pictures):
+        return as_pictures(pictures)
     if rows_of(pictures, labelled=False) is None and not hasattr(pictures, "__array__"):
         pictures = list(pictures) if hasattr(pictures, "__iter__") else [pictures]
         if all(isinstance(one, str | os.PathLike) for one in pictures):

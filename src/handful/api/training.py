@@ -40,7 +40,7 @@ from handful.core.records import (
 )
 from handful.evaluate import evaluate
 from handful.images import Given, read
-from handful.report import run_html, write_run
+from handful.report import check_tracker, run_html, untracked, write_run
 from handful.split import split
 from handful.transfer import (
     BEST,
@@ -69,11 +69,19 @@ from handful.transfer import (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What `train` returns: the classifier, its figures, and the run folder with its report."""
+    """What `train` returns: the classifier, its figures, and the run folder with its report.
+
+    Attributes:
+        folder: the run folder.
+        run: what the run knows.
+        classifier: answers for new pictures.
+        untracked: why the tracker that was asked for (option `track`) has not got the run; empty where it has.
+    """
 
     folder: Path
     run: Run
     classifier: Classifier
+    untracked: str = ""
 
     @property
     def report(self) -> Path:
@@ -173,7 +181,7 @@ def train(
         )
         with watch.stage("Report", 1):
             write_run(run, staging, final=folder)
-    return Result(folder, run, Classifier(model))
+    return Result(folder, run, Classifier(model), untracked(run, folder))
 
 
 def advise(
@@ -279,6 +287,7 @@ def _told(
 ) -> Sequence[tuple[BackboneSpec, LocatedWeights]]:
     """Returns the networks of a run once the options go with them; says the licences of other libraries' weights."""
     check_ways(config, backbones)
+    check_tracker(config.run)
     for spec, _ in backbones:
         if spec.library:
             progress.say(f"Network {spec.title}; licence of its weights: {licence_words(spec.licence)}.")

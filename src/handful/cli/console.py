@@ -66,6 +66,11 @@ def complain(message: str, *, exit_code: int, as_json: bool) -> None:
         _write(sys.stdout, dump_json({"error": message, "exit_code": exit_code}))
 
 
+def warn(message: str) -> None:
+    """Prints one line on standard error about what went wrong beside the work itself."""
+    _write(sys.stderr, f"handful: warning: {message}")
+
+
 def _write(stream: TextIO, text: str) -> None:
     """Writes a line; what is no UTF-8 (bytes of odd file names) is written as an escape."""
     stream.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handful.cli.console import Answer, Bars
+from handful.cli.console import Answer, Bars, warn
 from handful.cli.options import Json
 from handful.core.errors import ConfigError
 
@@ -52,6 +52,8 @@ def give_result(result: Any, *, as_json: bool) -> None:
 
     run, folder = result.run, result.folder
     places = {"folder": str(folder.resolve()), "report": str(result.report.resolve())}
+    if result.untracked:
+        warn(printable(result.untracked))
     shown = run.table.findings[:MOST_FINDINGS]
     findings = [f"Note: {printable(finding.message)}" for finding in shown if finding.code != "note"]
     n_more = len(run.table.findings) - len(shown)

@@ -21,16 +21,31 @@ NONLINEARITIES = ("rectifier", "sigmoid", "tanh", "hard-tanh")
 KEPT = ("best", "last")
 AUGMENTATIONS = ("none", "ksh", "randaugment", "trivialaugment")
 POOLINGS = ("max", "l2")
+TRACKERS = ("none", "mlflow", "wandb")
 
 LEFT_OPEN = frozenset({"auto", "best"})
 """Strategies that find out which way to take, or take several."""
 
 NOT_STUDIED = frozenset(
-    {"patience", "every", "keep", "refit", "time", "tensorboard", "risk", "coverage", "miss", "folds", "repeats"}
+    {
+        "patience",
+        "every",
+        "keep",
+        "refit",
+        "time",
+        "tensorboard",
+        "track",
+        "risk",
+        "coverage",
+        "miss",
+        "folds",
+        "repeats",
+    }
 )
 """Options that a study does not take: it judges every training at the end of its epochs, so nothing may stop one early
-by validation or by the clock, and has no use for rules about answers. A study's own `--time` is another."""
+by validation or by the clock, and has no use for rules about answers, nor for a tracker of runs. A study's own
+`--time` is another."""
 
 
-NOT_RANKED = frozenset({"backbone", "views", "view_use", "note"})
+NOT_RANKED = frozenset({"backbone", "views", "view_use", "note", "track"})
 """Options that ranking networks does not take: it shows each of them the pictures once, as they are."""

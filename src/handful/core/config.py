@@ -257,6 +257,9 @@ class RunConfig:
     threads: int | None = option(None, "Processor threads; all cores by default.", low=1, high=1024)
     offline: bool = option(False, "Never open a network connection.")
     note: str = option("", "A sentence about the data, for the report.")
+    track: str = option(
+        "none", "Tell MLflow or Weights & Biases (wandb) of the run when it is over.", choices=words.TRACKERS
+    )
     weights: str | None = option(None, "Folder (from: handful backbones --export) or file with pre-trained weights.")
 
 

@@ -16,7 +16,7 @@ from handful.core.records import FloatArray
 from handful.core.spreadsheet import unprotect
 from handful.evaluate import wilson_interval
 from handful.export.opened import Opened
-from handful.images import open_source
+from handful.images.survey import open_surveyed
 
 PREDICTIONS = "predictions.csv"
 
@@ -97,7 +97,7 @@ def measure_eight_bits(
         DataError: `pictures` cannot be read.
     """
     paths, labels, expected = _test_pictures(run, in_full.classes)
-    source = open_source(pictures)
+    source = open_surveyed(pictures)
     answers: list[list[FloatArray]] = []
     with progress.stage("Test pictures in fp32 and in eight bits", len(paths)) as advance:
         for path, before in zip(paths, expected, strict=True):

@@ -10,7 +10,7 @@ from handful.core.errors import DataError
 from handful.core.records import Finding, Skipped
 from handful.images.layout import Layout, some
 from handful.images.sources import Entry, ListedSource
-from handful.images.survey import survey
+from handful.images.survey import open_surveyed, survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,7 @@ def open_again(root: Path, add: Mapping[str, str]) -> ListedSource:
     Raises:
         DataError: one of them is gone.
     """
-    source, _ = survey(root)
-    return ExtendedSource(source, tuple((name, survey(Path(place))[0]) for name, place in add.items()))
+    return ExtendedSource(open_surveyed(root), tuple((name, open_surveyed(Path(place))) for name, place in add.items()))
 
 
 def _refuse_overlap(place: Path, root: Path, prefix: str, *, taken: Sequence[str], own: set[str]) -> None:

@@ -118,10 +118,11 @@ def folded(name: str) -> str:
 
 
 def _first_of_each(placed: Sequence[Placed], limit: int) -> list[Placed]:
+    """Returns so many pictures to learn from of each class; those that were added take no other's place."""
     taken: Counter[str] = Counter()
     kept = []
     for picture in placed:
-        if picture.part in ("", "train"):
+        if picture.part in ("", "train") and not picture.added:
             taken[picture.class_name] += 1
             if taken[picture.class_name] > limit:
                 continue

@@ -37,6 +37,15 @@ def survey(root: Path, *, class_level: int | None = None, films: bool = False) -
     return source, _table_inside(source, entries, listing, root)
 
 
+def open_surveyed(root: Path) -> ListedSource:
+    """Returns where the pictures of a data set lie, under the names that `survey` gives them; places none of them.
+
+    Raises:
+        DataError: it cannot be opened.
+    """
+    return _table_on_disk(root)[0] if root.is_file() and is_table(root.name) else open_source(root)
+
+
 def _table_on_disk(path: Path) -> tuple[ListedSource, Layout]:
     """Places the pictures of a table on disk; looks only into the folders that it names, as it may lie in a big one."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 from handful.core.errors import HandfulError
 from handful.core.files import sha256_bytes, write_bytes
@@ -18,6 +19,9 @@ NAME_DIGITS = 20
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
 """Names that Windows keeps for devices."""
+
+ONE_AT_A_TIME = Lock()
+"""Of two corrections of one picture at the same time, each would remove the other's file."""
 
 
 def save_correction(data: bytes, label: str, *, folder: Path, max_pixels: float) -> str:
@@ -40,10 +44,11 @@ def save_correction(data: bytes, label: str, *, folder: Path, max_pixels: float)
     name = f"{sha256_bytes(data)[:NAME_DIGITS]}{suffix}"
     target = folder / _class_folder(label) / name
     try:
-        write_bytes(target, data)
-        for other in folder.glob(f"**/{name}"):
-            if other != target:
-                other.unlink(missing_ok=True)
+        with ONE_AT_A_TIME:
+            write_bytes(target, data)
+            for other in folder.glob(f"**/{name}"):
+                if other != target:
+                    other.unlink(missing_ok=True)
     except (HandfulError, OSError) as error:
         raise RefusedError(507, f"the correction could not be saved: {error}") from None
     return f"{label}/{name}"

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handful.serve.metrics import Metrics
 from handful.serve.refused import RefusedError, refusal
-from handful.serve.settings import ANY_ADDRESS, LOOPBACK, Settings
+from handful.serve.settings import LOOPBACK, Settings
 
 OPEN = ("/", "/health")
 """Paths that need no token: the page, which holds nothing of the model, and whether the server is well."""
@@ -84,11 +84,6 @@ class Guard:
             given = headers.get("authorization", "")
             if not hmac.compare_digest(given.encode("latin-1"), f"Bearer {self.settings.token}".encode()):
                 raise RefusedError(401, "this server needs its token: send the header Authorization: Bearer TOKEN.")
-
-
-def is_open(host: str) -> bool:
-    """Returns whether an address means every one that the machine has."""
-    return host in ANY_ADDRESS
 
 
 def _name(host: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from handful.core.errors import ConfigError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 SHORTEST_TOKEN = 16
 """Letters of a token, at least: 16 letters of hexadecimal digits cannot be guessed over a network."""
 
