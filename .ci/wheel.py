@@ -1,4 +1,4 @@
-"""Checks a wheel in an environment that holds nothing but it: what it brings, and that a newcomer's first commands work.
+"""Checks a wheel in an environment that holds nothing else: what it brings, and that a newcomer's first commands work.
 
 python .ci/wheel.py WHEEL        (by the environment's own Python; `make wheel-test` does all of it)
 """
