@@ -37,7 +37,7 @@ wheel-test: | $(BIN)/python
 
 # The site of documentation, in dist/site: strict, so that a broken link or a wrong docstring stops it.
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 install: $(VENV)/.demo
 

@@ -126,7 +126,8 @@ def options_tables() -> str:
         )
         rows[room].append(f"| {' | '.join(cells)} |")
     head = "| option | what it does | default | values |\n|---|---|---|---|"
-    return "\n\n".join("\n".join((f"## {title}\n", head, *rows[room])) for room, title in PANELS.items())
+    tables = ("\n".join((f"## {title}\n", head, *rows[room])) for room, title in PANELS.items())
+    return "\n\n".join(('<div class="options" markdown>', *tables, "</div>"))
 
 
 def cell(text: str) -> str:
