@@ -23,7 +23,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: MkDocsConfig, files: Files) -> str:
-    """Returns the page's text as the site shows it; the start page, which is alone in its part, without a list beside."""
+    """Returns the page's text as the site shows it; beside the start page, alone in its part, stands no list."""
     if page.is_homepage:
         page.meta["hide"] = ["navigation", "toc"]
     return page_text(markdown, page=page.file.src_uri)

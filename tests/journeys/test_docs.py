@@ -58,7 +58,7 @@ def test_the_reference_has_every_public_name_once():
 
 def test_links_between_the_texts_lead_to_files():
     for text in TEXTS:
-        for link in re.findall(r"\]\(([^)#:\s]+)", text.read_text(encoding="utf-8")):
+        for link in re.findall(r"\]\(([^)#:\s]+)[)#]", text.read_text(encoding="utf-8")):
             assert (text.parent / link).exists(), f"{text.name} leads to {link}"
 
 
