@@ -26,7 +26,7 @@ def blocks(text: Path, language: str) -> list[str]:
 
 
 @pytest.fixture
-def reader(tmp_path, monkeypatch, toy):
+def reader(tmp_path, monkeypatch):
     """A folder with what the tutorials speak of: pictures of dishes, and new ones."""
     monkeypatch.chdir(tmp_path)
     for folder in draw_folder(tmp_path / "photos", classes=("circle", "square"), per_class=24, size=48).iterdir():
