@@ -1,12 +1,13 @@
-# Everything a newcomer types: make demo, make test. Everything CI runs: make check test test-real.
+# Everything a newcomer types: make demo, make test. Everything CI runs: make check docs wheel-test test test-real.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # PyTorch's index of CPU builds; `make TORCH_INDEX=` takes torch from the default index (on Linux that brings CUDA).
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INTO_EMPTY := dist/wheel/env/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-real bench check install clean
+.PHONY: demo test test-real bench check wheel-test docs install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/handful demo
@@ -25,6 +26,19 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# Builds the wheel and uses it in an environment that holds nothing else: under dist/, made anew each time.
+wheel-test: | $(BIN)/python
+	rm -rf dist/wheel
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist/wheel .
+	$(PYTHON) -m venv dist/wheel/env
+	$(INTO_EMPTY) --no-deps --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
+	$(INTO_EMPTY) dist/wheel/*.whl
+	dist/wheel/env/bin/python .ci/wheel.py dist/wheel/*.whl
+
+# The site of documentation, in dist/site: strict, so that a broken link or a wrong docstring stops it.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 install: $(VENV)/.demo
 
 $(BIN)/python:
@@ -40,6 +54,10 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.torch
 
 $(VENV)/.test: pyproject.toml $(VENV)/.torch
 	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.torch
+	$(INSTALL) --editable '.[docs]'
 	touch $@
 
 clean:
