@@ -198,3 +198,25 @@ def test_handful_is_imported_without_scikit_learn_and_names_the_extra(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'handful[sklearn]'" in done.stdout
+
+
+def test_pictures_of_12_bits_have_the_features_of_the_same_in_8_and_keep_the_scale_of_the_fit(toy, tmp_path):
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (4, 40, 40), dtype=np.uint8)
+    grey[0, 0, 0], grey[3] = 255, grey[3] // 8
+    deep, plain = [], []
+    for number, values in enumerate(grey):
+        deep.append(tmp_path / f"deep-{number}.png")
+        plain.append(tmp_path / f"plain-{number}.png")
+        Image.fromarray(np.rint(values * (4095 / 255)).astype(np.uint16)).save(deep[-1])
+        Image.fromarray(values).save(plain[-1])
+    extractor = handful.FeatureExtractor(backbone="toy", views="plain", interpolation="bilinear")
+    expected = extractor.fit_transform(plain)
+    np.testing.assert_array_equal(extractor.fit(deep).transform(deep), expected)
+    np.testing.assert_array_equal(extractor.transform(deep[3:]), expected[3:])
+
+
+def test_an_empty_label_is_refused(shapes, toy):
+    paths, labels = shapes
+    with pytest.raises(ValueError, match="a label is an empty text"):
+        toy_classifier().fit(paths, ["", *labels[1:]])

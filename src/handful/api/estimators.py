@@ -247,11 +247,13 @@ def _labels(y: Any) -> Labels:
     """Returns (N,) labels of classes.
 
     Raises:
-        ValueError: numbers of a measurement, one class only, or labels that look alike as text.
+        ValueError: numbers of a measurement, an empty text, one class only, or labels that look alike as text.
     """
     labels = column_or_1d(y, warn=True)
     check_classification_targets(labels)
     texts = [str(value) for value in np.unique(labels).tolist()]
+    if "" in texts:
+        raise ValueError("a label is an empty text; give every picture the name of its class.")
     if len(texts) < 2:
         raise ValueError(f"the labels hold one class, {texts}; to tell pictures apart takes at least 2.")
     if len(set(texts)) < len(texts):

@@ -48,17 +48,19 @@ class Eye:
         network: what the catalogue says about it, and its weights.
         preprocessing: from picture to square.
         views: of each picture; their features are averaged.
+        full_scale: what stands for white in pictures of more than 8 bits.
         opened: the network, once it was needed.
     """
 
     network: tuple[BackboneSpec, LocatedWeights]
     preprocessing: Preprocessing
     views: tuple[View, ...]
+    full_scale: int
     opened: list[FrozenTrunk] = field(default_factory=list, compare=False, repr=False)
 
     def closed(self) -> Eye:
         """Returns the same without the opened network, which cannot be pickled."""
-        return Eye(self.network, self.preprocessing, self.views)
+        return Eye(self.network, self.preprocessing, self.views, self.full_scale)
 
     def see(self, table: ImageTable, config: TrainConfig, *, threads: int) -> FeatureArray:
         """Returns float32 (N, D): the features of all pictures of a table."""
@@ -118,27 +120,30 @@ def open_eyes(data: Given, config: TrainConfig) -> tuple[Eye, ...]:
     """Returns the networks that the option `backbone` names, and how they are shown pictures like the given ones."""
     backbones = locate_weights(config)
     check_ways(config, backbones)
-    pictures = look_at(data, config, threads=count_threads(config.run.threads)).pictures
-    plans = [plan_features(config.features, spec, pictures, held_out_loss=None) for spec, _ in backbones]
-    return tuple(Eye(backbone, plan.preprocessing, plan.views) for backbone, plan in zip(backbones, plans, strict=True))
+    table = look_at(data, config, threads=count_threads(config.run.threads))
+    plans = [plan_features(config.features, spec, table.pictures, held_out_loss=None) for spec, _ in backbones]
+    return tuple(
+        Eye(backbone, plan.preprocessing, plan.views, table.full_scale)
+        for backbone, plan in zip(backbones, plans, strict=True)
+    )
 
 
 def see(eyes: Sequence[Eye], data: Given, config: TrainConfig) -> FeatureArray:
     """Returns float32 (N, D): the features of all pictures, those of several networks side by side."""
     threads = count_threads(config.run.threads)
     check_cache()
-    table = look_at(data, config, threads=threads)
+    table = look_at(data, config, threads=threads, full_scale=eyes[0].full_scale)
     with limit_threads(threads):
         return np.concatenate([eye.see(table, config, threads=threads) for eye in eyes], axis=1)
 
 
-def look_at(data: Given, config: TrainConfig, *, threads: int) -> ImageTable:
-    """Returns pictures whose class does not matter, all of them readable.
+def look_at(data: Given, config: TrainConfig, *, threads: int, full_scale: int | None = None) -> ImageTable:
+    """Returns pictures whose class does not matter, all of them readable; see `read_unlabelled`.
 
     Raises:
         DataError: a picture cannot be read.
     """
-    return _all_readable(read_unlabelled(data, config.reading, threads=threads), data)
+    return _all_readable(read_unlabelled(data, config.reading, full_scale=full_scale, threads=threads), data)
 
 
 def _all_readable(table: ImageTable, data: Given) -> ImageTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,12 @@ def read_channels(image: Image.Image, again: Callable[[], ImageFile.ImageFile] |
 def choose_full_scale(maximum: int) -> int:
     """Returns the least of `FULL_SCALES` that is not below the brightest value of a data set."""
     return next((scale for scale in FULL_SCALES if maximum <= scale), FULL_SCALES[-1])
+
+
+def scale_for(maxima: Iterable[int]) -> int:
+    """Returns what counts as white among pictures, by the brightest value of each; 0 stands for one of 8 bits."""
+    brightest = max(maxima, default=0)
+    return choose_full_scale(brightest) if brightest else DEFAULT_FULL_SCALE
 
 
 def deep_to_8_bits(values: npt.NDArray[Any], full_scale: int) -> PixelArray:

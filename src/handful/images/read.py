@@ -12,7 +12,7 @@ from handful.core.errors import ConfigError, DataError
 from handful.core.progress import Progress, Silent
 from handful.core.records import Finding, ImageTable, Picture, Skipped
 from handful.images.additions import survey_all
-from handful.images.channels import DEFAULT_FULL_SCALE, choose_full_scale
+from handful.images.channels import scale_for
 from handful.images.check import Checked, as_picture, check_files, size_fault
 from handful.images.duplicates import find_copies
 from handful.images.films import unfold_layout
@@ -115,7 +115,7 @@ def _table(root: Path, source: ListedSource, layout: Layout, found: dict[str, Ch
     pictures = tuple(as_picture(one, label[one.class_name], found[one.name]) for one in layout.placed)
     learnt = [picture for picture in pictures if picture.part != "test"]
     deep = [found[picture.path].facts.maximum for picture in learnt if found[picture.path].facts.maximum]
-    full_scale = choose_full_scale(max(deep)) if deep else DEFAULT_FULL_SCALE
+    full_scale = scale_for(deep)
     skipped = sorted([*layout.set_aside, *layout.unreadable], key=lambda one: one.path)
     findings = (
         *layout.findings,

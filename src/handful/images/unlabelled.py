@@ -11,7 +11,7 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
 from handful.core.progress import Progress, Silent
 from handful.core.records import ImageTable, PixelArray, Skipped
-from handful.images.channels import DEFAULT_FULL_SCALE
+from handful.images.channels import scale_for
 from handful.images.check import as_picture, check_files, read_within
 from handful.images.decode import decode
 from handful.images.films import unfold
@@ -185,7 +185,7 @@ def read_unlabelled(
     wanted: Sequence[Path] | Given,
     config: ReadingConfig,
     *,
-    full_scale: int = DEFAULT_FULL_SCALE,
+    full_scale: int | None = None,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> ImageTable:
@@ -195,7 +195,8 @@ def read_unlabelled(
         wanted: pictures, folders (searched to any depth), archives, tables that list pictures; or what `given` made of
             pictures in memory.
         config: the limits on size.
-        full_scale: what stands for white in pictures of more than 8 bits; the training data set's.
+        full_scale: what stands for white in pictures of more than 8 bits: the training data set's; by default what
+            suits these.
         threads: pictures decoded at the same time.
         progress: told about every picture.
 
@@ -222,4 +223,6 @@ def read_unlabelled(
     else:
         root = Path(os.path.commonpath([path.absolute() for path in wanted]))
     in_order = tuple(sorted(skipped, key=lambda one: one.path))
+    if full_scale is None:
+        full_scale = scale_for(one.facts.maximum for one in checked)
     return ImageTable(root, source, (), tuple(pictures), in_order, full_scale=full_scale)

@@ -115,7 +115,7 @@ function show(item, found) {
   const remarks = make("ul", { className: "remarks" });
   if (found.unlike) remarks.append(remark("Unlike the training pictures.", " It may show something that the model never learnt; its answer means little."));
   if (found.unsure) remarks.append(remark("Unsure.", " At this confidence more answers are wrong than was asked for; better look yourself."));
-  const sub = others.length ? `Could also be ${others.join(", ")}.` : "No other class comes into question.";
+  const sub = others.length ? `Could also be ${others.join(", ")}.` : found.named.length ? "No other class comes into question." : "";
   const bars = make("ul", { className: "bars", "aria-label": "Probability of each class" });
   ranked.slice(0, MOST_BARS).forEach(([name, share], rank) => {
     const fill = make("i", { className: "fill" });
