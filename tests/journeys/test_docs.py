@@ -18,7 +18,8 @@ from handful.testing.pictures import draw_folder
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 TEXTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-N_DISHES = 12
+CLASSES = ("circle", "flower", "hexagon", "square", "star")
+N_DISHES = 8
 
 
 def blocks(text: Path, language: str) -> list[str]:
@@ -29,11 +30,12 @@ def blocks(text: Path, language: str) -> list[str]:
 def reader(tmp_path, monkeypatch):
     """A folder with what the tutorials speak of: pictures of dishes, and new ones."""
     monkeypatch.chdir(tmp_path)
-    for folder in draw_folder(tmp_path / "photos", classes=("circle", "square"), per_class=24, size=48).iterdir():
+    photos = draw_folder(
+        tmp_path / "photos", classes=CLASSES, per_class=16, size=32
+    )  # so small that labels are doubtful
+    for folder in photos.iterdir():
         for number, picture in enumerate(sorted(folder.iterdir())):
             picture.rename(picture.with_name(f"dish{number % N_DISHES:02d}_{picture.name}"))
-    mislabelled = tmp_path / "photos" / "circle" / "dish00_012.png"
-    mislabelled.rename(tmp_path / "photos" / "square" / "dish00_a_circle.png")  # so that a label is doubtful
     draw_folder(tmp_path / "new", classes=("circle",), per_class=3, size=48, seed=1)
     return tmp_path
 
