@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 import handful
 from handful.core.progress import Silent
-from handful.serve import Settings, serve
+from handful.serve import Settings, serve, serve_studio, training
 from handful.testing.backbone import install_toy_backbone
 
 
@@ -59,8 +60,8 @@ class Client:
 
 
 @contextmanager
-def serving(run, folder, monkeypatch, **settings):
-    """Opens a server in a thread and yields a client."""
+def running(start, monkeypatch):
+    """Calls `start(announce)`, which serves until it is told to stop, in a thread, and yields the announced address."""
     servers, ready = [], threading.Event()
     found: dict[str, str] = {}
     import uvicorn
@@ -80,8 +81,7 @@ def serving(run, folder, monkeypatch, **settings):
 
     def work():
         try:
-            given = Settings(corrections=folder / "corrections", port=0, **settings)
-            serve(run, given, progress=Silent(), announce=announce)
+            start(announce)
         except BaseException as error:
             faults.append(error)
             ready.set()
@@ -93,13 +93,61 @@ def serving(run, folder, monkeypatch, **settings):
         thread.join()
         raise faults[0]
     try:
-        yield Client(found["address"])
+        yield found["address"]
     finally:
         for server in servers:
             server.should_exit = True
         thread.join(60)
         assert not thread.is_alive()
         assert faults == []
+
+
+@contextmanager
+def serving(run, folder, monkeypatch, **settings):
+    """Opens a server in a thread and yields a client."""
+    given = Settings(corrections=folder / "corrections", port=0, **settings)
+    with running(lambda announce: serve(run, given, progress=Silent(), announce=announce), monkeypatch) as address:
+        yield Client(address)
+
+
+class StudioClient(Client):
+    """Asks the page's server as its page does, with the cookie that came with the address."""
+
+    def __init__(self, entrance: str) -> None:
+        address, _, self.token = entrance.partition("?token=")
+        super().__init__(address)
+        self.entrance = entrance
+
+    def __call__(self, method, path, body=None, **headers):
+        """As in `Client`, with the cookie unless a test gives another."""
+        return super().__call__(method, path, body, **{"cookie": f"handful-{self.port}={self.token}", **headers})
+
+    def until(self, *states, path="/training"):
+        """Returns how the training stands once it is in one of some states."""
+        deadline = time.monotonic() + 60
+        while (facts := self("GET", path)[2])["state"] not in states:
+            assert time.monotonic() < deadline, facts
+            time.sleep(0.05)
+        return facts
+
+
+@pytest.fixture
+def studio(tmp_path, tmp_path_factory, monkeypatch):
+    """The page to train on, in an empty folder; trainings use the toy network."""
+    from tests.serve import toy_apart
+
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv(toy_apart.WEIGHTS, str(tmp_path_factory.mktemp("apart")))
+    monkeypatch.setattr(training, "learn", toy_apart.learn_with_toy)
+    settings = Settings(corrections=home, port=0, timeout=5.0)
+    photos = home / "handful-photos"
+    with running(
+        lambda announce: serve_studio(photos, settings, progress=Silent(), announce=announce), monkeypatch
+    ) as address:
+        yield StudioClient(address)
 
 
 @pytest.fixture
