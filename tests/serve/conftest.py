@@ -18,6 +18,8 @@ from handful.core.progress import Silent
 from handful.serve import Settings, serve, serve_studio, training
 from handful.testing.backbone import install_toy_backbone
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
 
 @pytest.fixture(scope="session")
 def made(photos, tmp_path_factory):
@@ -161,3 +163,31 @@ def server(run, tmp_path, monkeypatch):
 def serve_with(run, tmp_path, monkeypatch):
     """Opens servers with settings of their own."""
     return lambda **settings: serving(run, tmp_path, monkeypatch, **settings)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, with a camera that is none; the test is skipped where there is no Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=[390, 1280], ids=["phone", "wide"])
+def page(browser, request):
+    """A page of a phone's width or a wide one; at the end nothing has gone wrong on it."""
+    opened = browser.new_page(viewport={"width": request.param, "height": 800})
+    said: list[str] = []
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    opened.said = said
+    yield opened
+    assert opened.evaluate("document.documentElement.scrollWidth") <= request.param
+    opened.close()
