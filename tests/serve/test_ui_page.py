@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 
 import pytest
 
@@ -84,8 +85,6 @@ def test_a_model_is_trained_and_tried_by_someone_who_only_sees_the_page(studio, 
 
 
 def test_a_folder_is_chosen_and_a_training_is_stopped(studio, page, photos, tmp_path, monkeypatch):
-    import shutil
-
     shutil.copytree(photos, tmp_path / "home" / "pets" / "shapes")
     page.goto(studio.entrance)
     page.get_by_text("Use a folder").click()

@@ -84,12 +84,14 @@ class Guard:
         ):
             raise RefusedError(403, "the request comes from another web page, and is not answered.")
         if self.settings.token and scope["path"] not in OPEN:
-            given = headers.get("authorization", "").removeprefix("Bearer ") or self._baked(headers)
-            if not is_token(given, self.settings):
+            if not is_token(self._given(headers), self.settings):
                 raise RefusedError(401, "this server needs its token: send the header Authorization: Bearer TOKEN.")
 
-    def _baked(self, headers: Headers) -> str:
-        """Returns the token that a cookie brings; "" where none does."""
+    def _given(self, headers: Headers) -> str:
+        """Returns the token that a request brings; "" where it brings none."""
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind == "Bearer":
+            return token
         name = self.settings.cookie
         return cookie_parser(headers.get("cookie", "")).get(name, "") if name else ""
 

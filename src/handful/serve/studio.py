@@ -160,8 +160,7 @@ def _add_class_paths(application: FastAPI, studio: Studio) -> None:
 
     @application.get("/picture", response_model=None)
     def small(label: str, name: str) -> Response:
-        headers = {"Cache-Control": "private, max-age=86400"}  # its name is made of its content
-        return Response(photos.small_picture(root, label, name), media_type="image/jpeg", headers=headers)
+        return Response(photos.small_picture(root, label, name), media_type="image/jpeg")
 
     @application.get("/folders", response_model=None)
     def folders(path: str = "") -> Response:
