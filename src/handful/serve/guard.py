@@ -83,9 +83,9 @@ class Guard:
             and origin not in (f"http://{host}", f"https://{host}")
         ):
             raise RefusedError(403, "the request comes from another web page, and is not answered.")
-        if self.settings.token and scope["path"] not in OPEN:
-            if not is_token(self._given(headers), self.settings):
-                raise RefusedError(401, "this server needs its token: send the header Authorization: Bearer TOKEN.")
+        is_closed = self.settings.token and scope["path"] not in OPEN
+        if is_closed and not is_token(self._given(headers), self.settings):
+            raise RefusedError(401, "this server needs its token: send the header Authorization: Bearer TOKEN.")
 
     def _given(self, headers: Headers) -> str:
         """Returns the token that a request brings; "" where it brings none."""
