@@ -113,7 +113,7 @@ def test_why_a_training_cannot_be_is_told_in_the_words_of_the_command_line(studi
     assert studio("POST", "/train?effort=forever")[0] == 422
     fill(studio, photos, per_class=1)
     studio("POST", "/train?effort=quick")
-    assert "1 picture" in studio.until("failed")["told"]
+    assert "fewer than 2 images to learn from" in studio.until("failed")["told"]
 
 
 def test_classes_are_renamed_and_removed_with_their_pictures(studio, photos, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def learn_with_toy(order, line):
         patch.setattr(choose, "OTHERS", ())
         if seconds := float(os.environ.get(WAIT, "0")):
             patch.setattr(apart.Told, "stage", slowed(apart.Told.stage, seconds))
-        apart.learn(order, line)
+        apart.learn(replace(order, options={"backbone": "toy", "threads": 1, **order.options}), line)
 
 
 def slowed(stage, seconds):

@@ -63,8 +63,8 @@ class Training:
 
     @property
     def is_over(self) -> bool:
-        """Whether its process has ended."""
-        return self.ended is not None
+        """Whether there is a result, or there will be none."""
+        return self.state not in ("running", "stopping")
 
     def facts(self) -> dict[str, Any]:
         """Returns what the page shows, as plain values."""
@@ -103,11 +103,10 @@ class Training:
         timer.daemon = True
         timer.start()
 
-    def wait(self, seconds: float) -> bool:
-        """Waits for its end and returns whether it came."""
+    def wait(self, seconds: float) -> None:
+        """Waits for the end of its process."""
         if self._reader is not None:
             self._reader.join(seconds)
-        return self.is_over
 
     def _read(self) -> None:
         while True:
@@ -127,7 +126,7 @@ class Training:
                     f"the training ended by itself (exit code {self.process.exitcode}); the terminal may say why. "
                     "Where memory was short, close other programs or take smaller or fewer pictures."
                 )
-            self.ended = monotonic()
+            self.ended = self.ended or monotonic()
         self.line.close()
 
     def _take(self, message: Message) -> None:
@@ -146,9 +145,9 @@ class Training:
             case Remark(text):
                 self.remarks.append(text)
             case Finished(folder, sentence):
-                self.state, self.run, self.told = "done", Path(folder), sentence
+                self.state, self.run, self.told, self.ended = "done", Path(folder), sentence, monotonic()
             case Failed(reason):
-                self.state, self.told = "failed", reason
+                self.state, self.told, self.ended = "failed", reason, monotonic()
 
 
 def begin(order: Order) -> Training:
