@@ -31,6 +31,7 @@ def add_class(page, name):
     page.get_by_label("New class").fill(name)
     page.keyboard.press("Enter")
     page.get_by_role("listitem", name=f"Class {name}", exact=True).wait_for()
+    page.wait_for_function("name => document.activeElement.ariaLabel === `Choose pictures of ${name}`", arg=name)
 
 
 def test_a_model_is_trained_and_tried_by_someone_who_only_sees_the_page(studio, page, photos, tmp_path):

@@ -30,7 +30,6 @@ class Bar:
     n_done: int = 0
     note: str = ""
     is_open: bool = True
-    times: int = 1
 
 
 @dataclass(slots=True)
@@ -79,7 +78,6 @@ class Training:
                         "done": bar.n_done,
                         "note": bar.note,
                         "open": bar.is_open,
-                        "times": bar.times,
                     }
                     for bar in self.bars.values()
                 ],
@@ -132,8 +130,7 @@ class Training:
     def _take(self, message: Message) -> None:
         match message:
             case Began(number, label, total):
-                known = self.bars.get(label)
-                self.bars[label] = Bar(label, number, total, times=known.times + 1 if known else 1)
+                self.bars[label] = Bar(label, number, total)
             case Moved(number, n_done, note):
                 for bar in self.bars.values():
                     if bar.number == number:

@@ -266,7 +266,7 @@ function progress(facts) {
   find("clock").textContent = minutes(facts.seconds);
   const rows = find("bars");
   facts.bars.forEach((bar, index) => {
-    const share = bar.total ? Math.min(1, bar.done / bar.total) : bar.open ? 0 : 1;
+    const share = !bar.open ? 1 : bar.total ? Math.min(1, bar.done / bar.total) : 0, total = bar.total.toLocaleString("en");
     if (!rows.children[index]) {
       rows.append(make("li", {}, make("span", { className: "name" }), make("span", { className: "track", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, make("i", { className: "fill" })),
         make("span", { className: "value" }), make("p", { className: "note", hidden: true })));
@@ -278,7 +278,7 @@ function progress(facts) {
     track.setAttribute("aria-label", bar.label);
     track.setAttribute("aria-valuenow", String(Math.round(100 * share)));
     track.firstChild.style.width = `${100 * share}%`;
-    value.textContent = `${bar.done.toLocaleString("en")} of ${bar.total.toLocaleString("en")}${bar.times > 1 ? `, time ${bar.times}` : ""}`;
+    value.textContent = bar.open ? `${bar.done.toLocaleString("en")} of ${total}` : total;
     note.textContent = bar.note;
     note.hidden = !bar.note || !bar.open;
   });
