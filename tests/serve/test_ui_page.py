@@ -34,7 +34,7 @@ def add_class(page, name):
     page.wait_for_function("name => document.activeElement.ariaLabel === `Choose pictures of ${name}`", arg=name)
 
 
-def test_a_model_is_trained_and_tried_by_someone_who_only_sees_the_page(studio, page, photos, tmp_path):
+def test_a_model_is_trained_and_tried_by_someone_who_only_sees_the_page(studio, page, photos, tmp_path, toy):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(studio.entrance)
