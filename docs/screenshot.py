@@ -2,6 +2,7 @@
 
 python docs/screenshot.py
 python docs/screenshot.py serve           (docs/serve.png and docs/serve-phone.png: the page of `handful serve`)
+python docs/screenshot.py ui              (docs/ui.png: the page of `handful ui`)
 python docs/screenshot.py REPRODUCTION    (a folder that `handful reproduce` made)
 
 Needs the extra `test`, and a Chromium: its path in $CHROMIUM, or /usr/bin/chromium.
@@ -81,9 +82,42 @@ def served() -> None:
             server.terminate()
 
 
+def trained_on_a_page() -> None:
+    """Drops drawn pictures into classes on the page of `handful ui`, trains, and takes a picture of the whole page."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        photos = draw_folder(Path("drawn"), classes=CLASSES[:2], per_class=40, size=160)
+        command = [sys.executable, "-m", "handful", "ui", "--no-browser", "--port", "0"]
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,  # noqa: S603  our own command
+            sync_playwright() as playwright,
+        ):
+            assert server.stdout
+            address = server.stdout.readline().split()[1]
+            path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1180, "height": 900})
+            page.goto(address)
+            for name in CLASSES[:2]:
+                page.get_by_label("New class").fill(name)
+                page.keyboard.press("Enter")
+                with page.expect_file_chooser() as chosen:
+                    page.get_by_role("button", name=f"Choose pictures of {name}").click()
+                chosen.value.set_files(sorted((photos / name).iterdir()))
+                page.get_by_role("listitem", name=f"Class {name}").get_by_text("40 pictures", exact=True).wait_for()
+            page.get_by_role("button", name="Train").click()
+            page.get_by_role("heading", name="Result").wait_for(timeout=300_000)
+            page.wait_for_timeout(500)
+            page.screenshot(path=HERE / "ui.png", full_page=True)
+            browser.close()
+            server.terminate()
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:
         served()
+    elif sys.argv[1:] == ["ui"]:
+        trained_on_a_page()
     elif len(sys.argv) > 1:
         page = Path(sys.argv[1]) / "index.html"
         shoot(page, HERE / "reproduction.png", sections=("Figure 6: Size of the training set", "Figure 7b"))

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pytest
 
 import handful
 from handful.core.progress import Silent
-from handful.serve import Settings, serve
+from handful.serve import Settings, serve, serve_studio, training
 from handful.testing.backbone import install_toy_backbone
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +62,8 @@ class Client:
 
 
 @contextmanager
-def serving(run, folder, monkeypatch, **settings):
-    """Opens a server in a thread and yields a client."""
+def running(start, monkeypatch):
+    """Calls `start(announce)`, which serves until it is told to stop, in a thread, and yields the announced address."""
     servers, ready = [], threading.Event()
     found: dict[str, str] = {}
     import uvicorn
@@ -80,8 +83,7 @@ def serving(run, folder, monkeypatch, **settings):
 
     def work():
         try:
-            given = Settings(corrections=folder / "corrections", port=0, **settings)
-            serve(run, given, progress=Silent(), announce=announce)
+            start(announce)
         except BaseException as error:
             faults.append(error)
             ready.set()
@@ -93,13 +95,61 @@ def serving(run, folder, monkeypatch, **settings):
         thread.join()
         raise faults[0]
     try:
-        yield Client(found["address"])
+        yield found["address"]
     finally:
         for server in servers:
             server.should_exit = True
         thread.join(60)
         assert not thread.is_alive()
         assert faults == []
+
+
+@contextmanager
+def serving(run, folder, monkeypatch, **settings):
+    """Opens a server in a thread and yields a client."""
+    given = Settings(corrections=folder / "corrections", port=0, **settings)
+    with running(lambda announce: serve(run, given, progress=Silent(), announce=announce), monkeypatch) as address:
+        yield Client(address)
+
+
+class StudioClient(Client):
+    """Asks the page's server as its page does, with the cookie that came with the address."""
+
+    def __init__(self, entrance: str) -> None:
+        address, _, self.token = entrance.partition("?token=")
+        super().__init__(address)
+        self.entrance = entrance
+
+    def __call__(self, method, path, body=None, **headers):
+        """As in `Client`, with the cookie unless a test gives another."""
+        return super().__call__(method, path, body, **{"cookie": f"handful-{self.port}={self.token}", **headers})
+
+    def until(self, *states, path="/training"):
+        """Returns how the training stands once it is in one of some states."""
+        deadline = time.monotonic() + 60
+        while (facts := self("GET", path)[2])["state"] not in states:
+            assert time.monotonic() < deadline, facts
+            time.sleep(0.05)
+        return facts
+
+
+@pytest.fixture
+def studio(tmp_path, tmp_path_factory, monkeypatch):
+    """The page to train on, in an empty folder; trainings use the toy network."""
+    from tests.serve import toy_apart
+
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv(toy_apart.WEIGHTS, str(tmp_path_factory.mktemp("apart")))
+    monkeypatch.setattr(training, "learn", toy_apart.learn_with_toy)
+    settings = Settings(corrections=home, port=0, timeout=5.0)
+    photos = home / "handful-photos"
+    with running(
+        lambda announce: serve_studio(photos, settings, progress=Silent(), announce=announce), monkeypatch
+    ) as address:
+        yield StudioClient(address)
 
 
 @pytest.fixture
@@ -113,3 +163,31 @@ def server(run, tmp_path, monkeypatch):
 def serve_with(run, tmp_path, monkeypatch):
     """Opens servers with settings of their own."""
     return lambda **settings: serving(run, tmp_path, monkeypatch, **settings)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, with a camera that is none; the test is skipped where there is no Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=[390, 1280], ids=["phone", "wide"])
+def page(browser, request):
+    """A page of a phone's width or a wide one; at the end nothing has gone wrong on it."""
+    opened = browser.new_page(viewport={"width": request.param, "height": 800})
+    said: list[str] = []
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    opened.said = said
+    yield opened
+    assert opened.evaluate("document.documentElement.scrollWidth") <= request.param
+    opened.close()

@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
-
-import pytest
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 DROP = """([name, text]) => {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -19,31 +12,6 @@ DROP = """([name, text]) => {
         document.getElementById("drop").dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: data}));
     }
 }"""  # noqa: E501
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
-        )
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(params=[390, 1280], ids=["phone", "wide"])
-def page(browser, request):
-    """A page of a phone's width or a wide one; at the end nothing has gone wrong on it."""
-    opened = browser.new_page(viewport={"width": request.param, "height": 800})
-    said: list[str] = []
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    opened.said = said
-    yield opened
-    assert opened.evaluate("document.documentElement.scrollWidth") <= request.param
-    opened.close()
 
 
 def drop(page, path, name=None):

@@ -10,7 +10,21 @@ from typing import Annotated
 
 import typer
 
-from handful.cli import advise, backbones, cache, check, demo, export, predict, report, reproduce, serve, study, train
+from handful.cli import (
+    advise,
+    backbones,
+    cache,
+    check,
+    demo,
+    export,
+    predict,
+    report,
+    reproduce,
+    serve,
+    study,
+    train,
+    ui,
+)
 from handful.cli.console import complain
 from handful.cli.options import with_options
 from handful.core.choices import NOT_RANKED, NOT_STUDIED
@@ -56,6 +70,7 @@ app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("ui")(ui.ui)
 app.command("study")(with_options(study.study, without=NOT_STUDIED))
 app.command("reproduce")(reproduce.reproduce)
 

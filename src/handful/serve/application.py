@@ -16,9 +16,10 @@ from starlette.exceptions import HTTPException
 
 from handful.core.records import Prediction
 from handful.images import TooManyPixelsError, UnreadableError
+from handful.serve.admission import admitted
 from handful.serve.body import read_picture
-from handful.serve.corrections import count_corrections, save_correction
 from handful.serve.guard import Guard
+from handful.serve.kept import count_kept, keep_picture
 from handful.serve.metrics import CONTENT_TYPE
 from handful.serve.opened import Opened
 from handful.serve.page import Page
@@ -79,7 +80,7 @@ def make_application(served: Served, page: Page) -> FastAPI:
     )
     _add_picture_paths(application, served)
     _add_other_paths(application, served, page)
-    _add_refusals(application)
+    add_refusals(application, lacking="?label=CLASS, the right class")
     application.add_middleware(Guard, settings=limits, metrics=served.metrics)
     return application
 
@@ -88,7 +89,7 @@ def _add_picture_paths(application: FastAPI, served: Served) -> None:
     @application.post("/predict", response_model=None, responses=_with(Answered), openapi_extra=PICTURE)
     async def predict(request: Request) -> Response:
         """Returns the answer for one picture."""
-        async with _admitted(served):
+        async with admitted(served):
             data = await read_picture(request, served.settings)
             start = perf_counter()
             async with _in_time(served):
@@ -100,7 +101,7 @@ def _add_picture_paths(application: FastAPI, served: Served) -> None:
     @application.post("/explain", response_model=None, responses=_with(Explained), openapi_extra=PICTURE)
     async def explain(request: Request) -> Response:
         """Returns where the network looked in one picture, and the training pictures most like it."""
-        async with _admitted(served):
+        async with admitted(served):
             data = await read_picture(request, served.settings)
             async with _in_time(served):
                 return JSONResponse(await served.explain(data))
@@ -112,11 +113,11 @@ def _add_picture_paths(application: FastAPI, served: Served) -> None:
         """Keeps a picture in the folder of its right class."""
         if label not in served.opened.model.classes:
             raise RefusedError(422, f"there is no class {label!r:.100}; the model knows the classes at /model.")
-        async with _admitted(served):
+        async with admitted(served):
             data = await read_picture(request, served.settings)
             folder, limit = served.settings.corrections, served.lanes.max_pixels
-            saved = await asyncio.to_thread(save_correction, data, label, folder=folder, max_pixels=limit)
-            n_kept = await asyncio.to_thread(count_corrections, folder)
+            saved = await asyncio.to_thread(keep_picture, data, label, folder=folder, max_pixels=limit)
+            n_kept = await asyncio.to_thread(count_kept, folder)
             return JSONResponse({"label": label, "saved": saved, "corrections": n_kept}, status_code=201)
 
 
@@ -137,7 +138,7 @@ def _add_other_paths(application: FastAPI, served: Served, page: Page) -> None:
             "interval": None,
             "n_test": None,
             **served.facts,
-            "corrections": await asyncio.to_thread(count_corrections, settings.corrections),
+            "corrections": await asyncio.to_thread(count_kept, settings.corrections),
             "corrections_folder": settings.corrections.name,
             "max_mb": settings.max_mb,
         }
@@ -169,7 +170,9 @@ def _add_other_paths(application: FastAPI, served: Served, page: Page) -> None:
         return JSONResponse({"model": served.opened.name, "model_id": served.opened.key})
 
 
-def _add_refusals(application: FastAPI) -> None:
+def add_refusals(application: FastAPI, *, lacking: str) -> None:
+    """Makes every refusal and every fault a status and a sentence; `lacking` is what a request should have had."""
+
     @application.exception_handler(RefusedError)
     async def refused(_: Request, error: RefusedError) -> Response:
         return refusal(error.status, str(error))
@@ -186,23 +189,11 @@ def _add_refusals(application: FastAPI) -> None:
 
     @application.exception_handler(RequestValidationError)
     async def invalid(_: Request, __: RequestValidationError) -> Response:
-        return refusal(422, "the request lacks ?label=CLASS, the right class.")
+        return refusal(422, f"the request lacks {lacking}.")
 
     @application.exception_handler(Exception)
     async def fault(_: Request, __: Exception) -> Response:
         return refusal(500, "a fault in handful itself; the terminal in which the server runs says which.")
-
-
-@asynccontextmanager
-async def _admitted(served: Served) -> AsyncIterator[None]:
-    """Takes a place among the requests that are worked on, or turns the request away at once."""
-    if served.n_admitted >= served.settings.queue:
-        raise RefusedError(503, f"{served.n_admitted} pictures are being answered already. Try again in a moment.")
-    served.n_admitted += 1
-    try:
-        yield
-    finally:
-        served.n_admitted -= 1
 
 
 @asynccontextmanager

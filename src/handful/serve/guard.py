@@ -6,6 +6,7 @@ import hmac
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handful.serve.metrics import Metrics
@@ -31,9 +32,10 @@ class Guard:
     """Lets a request through to the application, or says why not; counts both.
 
     - The Host header must be a name of this machine's own (against DNS rebinding: a web page's own name that was made
-      to point here), unless a token is needed anyway.
+      to point here), unless a token in a header is needed anyway.
     - What changes or computes something must not come from another web page: its Origin must be this server.
-    - With a token, every path but the page and /health asks for it.
+    - With a token, every path but the page and /health asks for it, in a header or, where the settings name one, a
+      cookie.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
@@ -69,7 +71,8 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self.settings.token and _name(host) not in {*LOOPBACK, self.settings.host}:
+        by_header = self.settings.token and not self.settings.cookie
+        if not by_header and _name(host) not in {*LOOPBACK, self.settings.host}:
             raise RefusedError(
                 421, f"the request is for {host!r:.80}, which is not this server. Open it as http://127.0.0.1."
             )
@@ -80,10 +83,22 @@ class Guard:
             and origin not in (f"http://{host}", f"https://{host}")
         ):
             raise RefusedError(403, "the request comes from another web page, and is not answered.")
-        if self.settings.token and scope["path"] not in OPEN:
-            given = headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode("latin-1"), f"Bearer {self.settings.token}".encode()):
-                raise RefusedError(401, "this server needs its token: send the header Authorization: Bearer TOKEN.")
+        is_closed = self.settings.token and scope["path"] not in OPEN
+        if is_closed and not is_token(self._given(headers), self.settings):
+            raise RefusedError(401, "this server needs its token: send the header Authorization: Bearer TOKEN.")
+
+    def _given(self, headers: Headers) -> str:
+        """Returns the token that a request brings; "" where it brings none."""
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind == "Bearer":
+            return token
+        name = self.settings.cookie
+        return cookie_parser(headers.get("cookie", "")).get(name, "") if name else ""
+
+
+def is_token(given: str, settings: Settings) -> bool:
+    """Returns whether something is the server's token, in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), settings.token.encode())
 
 
 def _name(host: str) -> str:

@@ -17,12 +17,12 @@ class Page:
     policy: str
 
 
-def make_page(template: str) -> Page:
-    """Returns a page made from a template, whose script is the only one that its policy lets run."""
+def make_page(template: str, **facts: bool) -> Page:
+    """Returns a page made from a template and facts, whose script is the only one that its policy lets run."""
     made = environment("handful.serve", "handful.report")
     name = template.removesuffix(".html.j2")
-    script = made.get_template(f"{name}.js").render()
-    html = made.get_template(template).render(script=script)
+    script = made.get_template(f"{name}.js").render(facts)
+    html = made.get_template(template).render(facts, script=script)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from handful.core.errors import ConfigError, MissingExtraError
 from handful.core.machine import limit_threads
 from handful.core.progress import Progress
-from handful.serve.settings import Settings, check_settings
+from handful.serve.settings import LOOPBACK, Settings, check_settings
 
 GRACE_SECONDS = 30
 """How long requests that were begun may take once the server was told to stop."""
@@ -46,7 +48,7 @@ def serve(run: Path, settings: Settings, *, progress: Progress, announce: Callab
         raise MissingExtraError("serving a model", "serve") from None
     with limit_threads(1), _listening(settings) as listening:
         served = open_run(run, settings, progress=progress)
-        application = make_application(served, make_page("serve.html.j2"))
+        application = make_application(served, make_page("serve.html.j2", in_studio=False))
         address = _address(settings.host, listening.getsockname()[1])
         asyncio.run(
             _until_stopped(
@@ -56,6 +58,35 @@ def serve(run: Path, settings: Settings, *, progress: Progress, announce: Callab
                 ready=lambda: announce(address),
                 on_hangup=served.reload,
             )
+        )
+
+
+def serve_studio(photos: Path, settings: Settings, *, progress: Progress, announce: Callable[[str], None]) -> None:
+    """Serves the page on which a model is trained, until it is told to stop by SIGINT, SIGTERM or SIGHUP.
+
+    Args:
+        photos: the folder of class folders that pictures are dropped into.
+        settings: where to listen, and the limits; the token is made here, anew each time.
+        progress: told about the opening of a model.
+        announce: called with the address once the server answers; who opens it has the token.
+
+    Raises:
+        ConfigError: the address is not this machine's own, or the port is taken.
+        MissingExtraError: the extra `serve` is not installed.
+    """
+    if settings.host not in LOOPBACK:
+        raise ConfigError(f"--host is {settings.host!r}; this page is for the machine that it runs on alone.")
+    try:
+        from handful.serve.studio import Studio, make_studio
+    except ImportError:
+        raise MissingExtraError("the page to train on", "serve") from None
+    with limit_threads(1), _listening(settings) as listening:
+        port = listening.getsockname()[1]
+        own = replace(settings, token=secrets.token_hex(16), cookie=f"handful-{port}")
+        studio = Studio(photos.absolute(), own, progress)
+        address = _address(settings.host, port)
+        asyncio.run(
+            _until_stopped(make_studio(studio), own, listening, ready=lambda: announce(f"{address}?token={own.token}"))
         )
 
 
@@ -80,7 +111,7 @@ async def _until_stopped(
     listening: socket.socket,
     *,
     ready: Callable[[], None],
-    on_hangup: Callable[[], Coroutine[Any, Any, object]],
+    on_hangup: Callable[[], Coroutine[Any, Any, object]] | None = None,
 ) -> None:
     import uvicorn
 
@@ -105,6 +136,9 @@ async def _until_stopped(
     hangups: set[asyncio.Task[object]] = set()
 
     def hang_up() -> None:
+        if on_hangup is None:
+            stop()
+            return
         task = asyncio.create_task(on_hangup())
         hangups.add(task)  # the loop itself does not keep tasks alive
         task.add_done_callback(hangups.discard)

@@ -21,6 +21,7 @@ class Settings:
         host: the address to listen on.
         port: 0 for any that is free.
         token: what a request has to bring; "" where none is needed, which only loopback addresses allow.
+        cookie: name of a cookie that may bring the token, for pages of this machine alone; "" for none.
         max_mb: of a request's body, million bytes.
         max_megapixels: of a picture, million pixels.
         queue: requests that are read, wait or are worked on at the same time; more are turned away.
@@ -32,6 +33,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     token: str = ""
+    cookie: str = ""
     max_mb: float = 10.0
     max_megapixels: float = 64.0
     queue: int = 64

@@ -1,51 +1,10 @@
 "use strict";
-const MOST_BARS = 5, AT_ONCE = 4, PATIENCE = 20;
-const find = (id) => document.getElementById(id);
-const storage = window.sessionStorage;
+{% include "shared.js" %}
+const MOST_BARS = 5, AT_ONCE = 4;
 let model = null, running = 0;
 const waiting = [];
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name in element) element[name] = value; else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-function percent(share) {
-  const value = 100 * share;
-  return (value > 99.9 && share < 1 ? "> 99.9" : value < 0.1 && share > 0 ? "< 0.1" : value.toFixed(1)) + "\u00a0%";
-}
-
-const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
-
-function say(text) { find("live").textContent = text; }
-
-async function ask(path, options = {}) {
-  const token = storage.getItem("token"), headers = token ? { Authorization: `Bearer ${token}` } : {};
-  for (let attempt = 0; ; attempt++) {
-    let response;
-    try {
-      response = await fetch(path, { ...options, headers: { ...headers, ...options.headers } });
-    } catch {
-      throw new Error("The server does not answer. Is it still running?");
-    }
-    if (response.status === 503 && attempt < PATIENCE) {
-      await new Promise((done) => setTimeout(done, 1000 * (Number(response.headers.get("Retry-After")) || 1)));
-      continue;
-    }
-    const body = await response.json();
-    if (response.status === 401) { find("token").hidden = false; find("secret").focus(); }
-    if (!response.ok) throw Object.assign(new Error(body.error), { status: response.status });
-    return body;
-  }
-}
-
-const post = (path, picture) => ask(path, {
-  method: "POST", body: picture, headers: { "Content-Type": picture.type.startsWith("image/") ? picture.type : "application/octet-stream" },
-});
+function locked() { find("token").hidden = false; find("secret").focus(); }
 
 async function meet() {
   try {
@@ -173,10 +132,14 @@ function correction(item, found, ranked) {
     button.disabled = true;
     try {
       const saved = await post(`corrections?label=${encodeURIComponent(choice.value)}`, item.file);
-      const folder = model ? model.corrections_folder : "corrections";
       kept.className = "kept";
-      kept.replaceChildren("Kept as ", make("b", {}, saved.label), `, ${counted(saved.corrections, "correction")} so far. To learn from them: `,
-        make("code", {}, `handful train PHOTOS/ --add ${folder}/`));
+      kept.replaceChildren("Kept as ", make("b", {}, saved.label), `, ${counted(saved.corrections, "correction")} so far. `,
+        
+{% if in_studio %}
+        "The next training learns from them.");
+{% else %}
+        "To learn from them: ", make("code", {}, `handful train PHOTOS/ --add ${model ? model.corrections_folder : "corrections"}/`));
+{% endif %}
       if (![...choice.options].some((option) => option.value === found.label)) choice.append(make("option", { value: found.label }, found.label));
     } catch (error) {
       kept.className = "kept failed";
@@ -187,30 +150,7 @@ function correction(item, found, ranked) {
   return form;
 }
 
-const viewfinder = find("viewfinder"), video = find("video");
-function stop() {
-  for (const track of video.srcObject ? video.srcObject.getTracks() : []) track.stop();
-  video.srcObject = null;
-}
-find("camera").addEventListener("click", async () => {
-  if (!navigator.mediaDevices) { find("snap").click(); return; }
-  try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    viewfinder.showModal();
-    find("shoot").focus();
-  } catch {
-    find("snap").click();
-  }
-});
-find("shoot").addEventListener("click", () => {
-  const canvas = make("canvas", { width: video.videoWidth, height: video.videoHeight });
-  canvas.getContext("2d").drawImage(video, 0, 0);
-  canvas.toBlob((blob) => { if (blob) take([new File([blob], "camera.jpg", { type: "image/jpeg" })]); }, "image/jpeg", 0.95);
-  viewfinder.close();
-});
-find("close").addEventListener("click", () => viewfinder.close());
-viewfinder.addEventListener("close", stop);
-
+find("camera").addEventListener("click", () => openCamera(take, () => find("snap").click()));
 find("choose").addEventListener("click", () => find("files").click());
 for (const id of ["files", "snap"]) find(id).addEventListener("change", (event) => { take(event.target.files); event.target.value = ""; });
 let inside = 0;

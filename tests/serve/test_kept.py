@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import handful
-from handful.serve.corrections import count_corrections, save_correction
+from handful.serve.kept import count_kept, keep_picture
 from handful.serve.refused import RefusedError
 
 
@@ -57,7 +57,7 @@ def test_a_correction_needs_a_class_and_a_picture(server, tmp_path):
 )
 def test_a_class_that_no_folder_can_be_named_after_is_refused(photos, tmp_path, label):
     with pytest.raises(RefusedError, match="cannot be a folder's name"):
-        save_correction((photos / "circle" / "000.png").read_bytes(), label, folder=tmp_path, max_pixels=1e6)
+        keep_picture((photos / "circle" / "000.png").read_bytes(), label, folder=tmp_path, max_pixels=1e6)
     assert below(tmp_path) == []
 
 
@@ -79,7 +79,7 @@ def test_corrections_of_one_picture_at_the_same_time_leave_it_in_one_class(photo
 
 
 def test_corrections_are_learnt_from_beside_the_old_pictures(server, photos, toy, tmp_path):
-    assert count_corrections(tmp_path / "corrections") == 0
+    assert count_kept(tmp_path / "corrections") == 0
     from PIL import Image
 
     for number in range(3):

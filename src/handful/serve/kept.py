@@ -1,4 +1,4 @@
-"""Pictures whose answer was wrong, kept in a folder of class folders that a later training takes beside the first."""
+"""Pictures that a person named the class of, kept as files in class folders, from which a later training learns."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ ONE_AT_A_TIME = Lock()
 """Of two corrections of one picture at the same time, each would remove the other's file."""
 
 
-def save_correction(data: bytes, label: str, *, folder: Path, max_pixels: float) -> str:
+def keep_picture(data: bytes, label: str, *, folder: Path, max_pixels: float) -> str:
     """Saves a picture in the folder of its class and returns its name in there.
 
-    Its name is made from its bytes, never from what the sender called it. A picture that was corrected before lies
-    only in the class of the last correction.
+    Its name is made from its bytes, never from what the sender called it. A picture that was kept before lies only in
+    the class that it was given last.
 
     Args:
         data: the picture's bytes, kept as they are.
-        label: the name of a class of the model.
+        label: the name of its class.
         folder: holds the class folders; made if need be.
         max_pixels: of the picture.
 
@@ -42,7 +42,7 @@ def save_correction(data: bytes, label: str, *, folder: Path, max_pixels: float)
     """
     suffix = SUFFIXES[decode(data, max_pixels=max_pixels).format]
     name = f"{sha256_bytes(data)[:NAME_DIGITS]}{suffix}"
-    target = folder / _class_folder(label) / name
+    target = folder / class_folder(label) / name
     try:
         with ONE_AT_A_TIME:
             write_bytes(target, data)
@@ -50,22 +50,22 @@ def save_correction(data: bytes, label: str, *, folder: Path, max_pixels: float)
                 if other != target:
                     other.unlink(missing_ok=True)
     except (HandfulError, OSError) as error:
-        raise RefusedError(507, f"the correction could not be saved: {error}") from None
+        raise RefusedError(507, f"the picture could not be kept: {error}") from None
     return f"{label}/{name}"
 
 
-def count_corrections(folder: Path) -> int:
+def count_kept(folder: Path) -> int:
     """Returns how many pictures the folder holds."""
     return sum(1 for path in folder.glob("**/*") if path.suffix in SUFFIXES.values()) if folder.is_dir() else 0
 
 
-def _class_folder(label: str) -> PurePosixPath:
+def class_folder(label: str) -> PurePosixPath:
     """Returns where a class lies below the folder: each part of its name is a plain folder's name."""
     for part in label.split("/"):
         plain = part.strip() == part and not part.startswith(".") and not part.endswith(".")
         odd = any(character in '\\:*?"<>|' or ord(character) < 32 for character in part)
         if not part or not plain or odd or part.partition(".")[0].lower() in RESERVED or len(part.encode()) > 200:
             raise RefusedError(
-                422, f"the class {label!r} cannot be a folder's name, so its corrections cannot be collected in one."
+                422, f"the class {label!r} cannot be a folder's name, so its pictures cannot be kept in one."
             )
     return PurePosixPath(label)
