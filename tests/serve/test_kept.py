@@ -64,17 +64,17 @@ def test_a_class_that_no_folder_can_be_named_after_is_refused(photos, tmp_path, 
 def test_a_corrected_dicom_file_is_kept_like_any_other(tmp_path):
     from tests.images.test_dicom import RAMP, dicom
 
-    saved = save_correction(dicom(RAMP), "square", folder=tmp_path, max_pixels=1e6)
+    saved = keep_picture(dicom(RAMP), "square", folder=tmp_path, max_pixels=1e6)
     assert below(tmp_path) == [saved]
     assert saved.endswith(".dcm")
-    assert count_corrections(tmp_path) == 1
+    assert count_kept(tmp_path) == 1
 
 
 def test_corrections_of_one_picture_at_the_same_time_leave_it_in_one_class(photos, tmp_path):
     data, classes = (photos / "circle" / "000.png").read_bytes(), [f"class-{number}" for number in range(8)]
     for _ in range(10):
         with ThreadPoolExecutor(len(classes)) as pool:
-            list(pool.map(lambda label: save_correction(data, label, folder=tmp_path, max_pixels=1e6), classes))
+            list(pool.map(lambda label: keep_picture(data, label, folder=tmp_path, max_pixels=1e6), classes))
         assert len(below(tmp_path)) == 1
 
 
