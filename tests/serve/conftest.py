@@ -187,6 +187,7 @@ def page(browser, request):
     said: list[str] = []
     opened.on("pageerror", lambda error: said.append(str(error)))
     opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    opened.on("filechooser", lambda _: None)  # from now on, not from when one is waited for: that takes a moment
     opened.said = said
     yield opened
     assert opened.evaluate("document.documentElement.scrollWidth") <= request.param

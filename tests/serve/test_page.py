@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+from tests.serve.waiting import wait_until
+
 DROP = """([name, text]) => {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const data = new DataTransfer();
@@ -93,7 +95,7 @@ def test_the_camera_takes_a_picture(server, page):
     page.goto(server.address)
     page.get_by_role("button", name="Use the camera").click()
     page.get_by_role("button", name="Take the picture").wait_for()
-    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    wait_until(page, "document.getElementById('video').videoWidth > 0")
     page.keyboard.press("Enter")
     page.locator("#answers .said").wait_for()
     assert page.locator("#answers .path").inner_text() == "camera.jpg"

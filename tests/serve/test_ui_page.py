@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 
 import pytest
 
 from tests.serve import toy_apart
+from tests.serve.waiting import wait_until
 
 DROP = """([label, files]) => {
     const data = new DataTransfer();
@@ -31,7 +33,7 @@ def add_class(page, name):
     page.get_by_label("New class").fill(name)
     page.keyboard.press("Enter")
     page.get_by_role("listitem", name=f"Class {name}", exact=True).wait_for()
-    page.wait_for_function("name => document.activeElement.ariaLabel === `Choose pictures of ${name}`", arg=name)
+    wait_until(page, f"document.activeElement.ariaLabel === {json.dumps(f'Choose pictures of {name}')}")
 
 
 def test_a_model_is_trained_and_tried_by_someone_who_only_sees_the_page(studio, page, photos, tmp_path, toy):
@@ -57,7 +59,7 @@ def test_a_model_is_trained_and_tried_by_someone_who_only_sees_the_page(studio, 
     square = page.get_by_role("listitem", name="Class square")
     square.wait_for()
     assert len(list((tmp_path / "home" / "handful-photos" / "square").iterdir())) == 16
-    page.wait_for_function("document.querySelector('.thumbs img').naturalWidth === 160")
+    wait_until(page, "document.querySelector('.thumbs img').naturalWidth === 160")
     square.get_by_role("button", name="Remove picture 1 of square").focus()
     page.keyboard.press("Enter")
     page.get_by_text("2 classes, 31 pictures").wait_for()
@@ -114,7 +116,7 @@ def test_names_of_classes_are_text_and_never_run(studio, page, photos):
     page.get_by_role("button", name=f"Choose pictures of {odd}").click()
     page.locator("#files").set_input_files(photos / "circle" / "000.png")
     page.get_by_text("1 picture", exact=True).wait_for()
-    page.wait_for_function("document.querySelector('.thumbs img').naturalWidth === 160")
+    wait_until(page, "document.querySelector('.thumbs img').naturalWidth === 160")
     assert page.said == []
 
 
@@ -122,7 +124,7 @@ def test_the_camera_fills_a_class(studio, page):
     page.goto(studio.entrance)
     add_class(page, "desk")
     page.get_by_role("button", name="Take pictures of desk with the camera").click()
-    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    wait_until(page, "document.getElementById('video').videoWidth > 0")
     shoot = page.get_by_role("button", name="Take the picture")
     for taken in ("1", "2"):
         shoot.click()
