@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from handful.images import UnreadableError, decode
+from handful.images.channels import scale_for
 from handful.images.layout import PART_NAMES, looks_like_picture
 from handful.serve.kept import class_folder, keep_picture
 from handful.serve.refused import RefusedError
@@ -110,7 +111,7 @@ def small_picture(root: Path, name: str, picture: str) -> bytes:
         found = decode(_find(root, name, picture).read_bytes(), max_pixels=np.inf, shortest=SMALL)
     except OSError as error:
         raise UnreadableError(str(error)) from None
-    small = Image.fromarray(found.rgb(found.maximum))
+    small = Image.fromarray(found.rgb(scale_for((found.maximum,))))
     side = min(small.size)
     left, top = (small.width - side) // 2, (small.height - side) // 2
     small = small.crop((left, top, left + side, top + side)).resize((SMALL, SMALL), Image.Resampling.BOX)
