@@ -296,3 +296,11 @@ def test_few_pictures_are_shown_to_all_networks_as_they_are_first(data, monkeypa
     assert [line.split(": ")[1] for line in told.lines] == ["a probe of Toy"] * 6
     monkeypatch.setattr(best, "FEW", len(data[1].train) - 1)
     assert list(work.more_probes([backbone, backbone], first)) == []
+
+
+def test_a_network_of_one_size_is_asked_once(data):
+    config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
+    work = _Searching(*data, config, 1, Silent(), Time.given(TrainConfig()))
+    (backbone,) = locate_weights(config)
+    first = work.probe(backbone)
+    assert [each.record.size for each in work.more_probes([backbone, backbone], first)] == [first.record.size]

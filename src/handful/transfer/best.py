@@ -179,12 +179,20 @@ class _Searching:
         return judged
 
     def more_probes(self, backbones: Sequence[Backbone], first: Judged) -> Iterator[Judged]:
-        """Yields output layers on the other networks, and on smaller squares, where pictures are few."""
+        """Yields output layers on the other networks, and on smaller squares, where pictures are few.
+
+        A network that sees squares of one size alone is shown them once.
+        """
         if len(self.split.train) > FEW:
             return
         ways: list[tuple[Backbone, dict[str, Any]]] = [(each, {}) for each in backbones[1:]]
         if "size" not in self.config.given:
-            ways += [(each, {"size": squares(each[0], 0.0, lap=lap)}) for lap in (1, 0) for each in backbones]
+            ways += [
+                (each, {"size": size})
+                for lap in (1, 0)
+                for each in backbones
+                if (size := squares(each[0], 0.0, lap=lap)) != squares(each[0], 0.0, lap=lap + 1)
+            ]
         made = [first]
         for backbone, options in ways:
             if self.left(made) < max(made[-1].record.seconds, FEWEST_SECONDS):
