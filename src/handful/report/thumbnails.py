@@ -50,9 +50,13 @@ def _small(read: Callable[..., PixelArray], *, shortest: int) -> Image.Image | N
         small = Image.fromarray(read(shortest=shortest))
     except (HandfulError, UnreadableError, OSError):
         return None
-    longest = LONGEST * shortest // SHORTEST
-    scale = min(1.0, shortest / min(small.size), longest / max(small.size))
-    return small.resize([max(1, round(side * scale)) for side in small.size], Image.Resampling.BOX)
+    return shrunk(small, shortest=shortest, longest=LONGEST * shortest // SHORTEST)
+
+
+def shrunk(picture: Image.Image, *, shortest: int, longest: int) -> Image.Image:
+    """Returns a picture whose shorter and longer sides, in pixels, are at most these; one that is smaller as it is."""
+    scale = min(1.0, shortest / min(picture.size), longest / max(picture.size))
+    return picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BOX)
 
 
 def data_url(picture: Image.Image) -> str:

@@ -20,8 +20,9 @@ from handful.heads import score_gradient
 from handful.images import UnreadableError, decode, open_again
 from handful.report.heat import heated
 from handful.report.references import FILE
-from handful.report.thumbnails import data_url
+from handful.report.thumbnails import data_url, shrunk
 from handful.serve.opened import Opened, Warm
+from handful.transfer import judge
 
 N_ALIKE = 3
 """Training pictures shown beside an answer, as in the report."""
@@ -85,12 +86,12 @@ def explain(opened: Opened, references: References, data: bytes, *, max_pixels: 
         UnreadableError: it is no picture that is read.
     """
     decoded = opened.decoded(data, max_pixels=max_pixels)
-    warm = opened.members[0]
-    answer = int(opened.answering([decoded]).proba[0].argmax())
-    features = warm.features([decoded]).mean(axis=1).astype(np.float64)
-    alike = _alike(opened, references, features)
+    features = [member.features([decoded]) for member in opened.members]
+    answer = int(judge(opened.model, features).proba[0].argmax())
+    warm, own = opened.members[0], features[0].mean(axis=1).astype(np.float64)
+    alike = _alike(opened, references, own)
     return {
-        "heat": _heat(warm, decoded[warm.size], features, answer),
+        "heat": _heat(warm, decoded[warm.size], own, answer),
         "alike": alike,
         "alike_note": "" if alike else NO_REFERENCES,
     }
@@ -107,7 +108,7 @@ def _heat(warm: Warm, pixels: Any, features: FloatArray, answer: int) -> str:
         return ""
     if places.size == 1:
         return ""
-    picture = _reduced(Image.fromarray(pixels), SHOWN)
+    picture = shrunk(Image.fromarray(pixels), shortest=SHOWN, longest=2 * SHOWN)
     seen = seen_part(picture.width, picture.height, member.preprocessing)
     return data_url(heated(picture, Look(0, answer, places, seen)))
 
@@ -141,9 +142,4 @@ def _thumbnail(references: References, wanted: Reference, *, full_scale: int) ->
         found = decode(data, max_pixels=np.inf, shortest=SMALL)
     except (UnreadableError, OSError, KeyError):
         return ""
-    return data_url(_reduced(Image.fromarray(found.rgb(full_scale)), SMALL))
-
-
-def _reduced(picture: Image.Image, shortest: int) -> Image.Image:
-    scale = min(1.0, shortest / min(picture.size), 2.0 * shortest / max(picture.size))
-    return picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BOX)
+    return data_url(shrunk(Image.fromarray(found.rgb(full_scale)), shortest=SMALL, longest=2 * SMALL))
