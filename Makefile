@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INTO_EMPTY := dist/wheel/env/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-real bench check wheel-test docs install clean
+.PHONY: demo test test-real bench soak check wheel-test docs install clean
 
 demo: $(VENV)/.demo
 	$(BIN)/handful demo
@@ -20,6 +20,10 @@ test-real: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.engines
+
+# The long forms of what RELIABILITY.md and SECURITY.md promise: hours.
+soak: $(VENV)/.test
+	$(BIN)/python -m benchmarks.soak
 
 check: $(VENV)/.test
 	$(BIN)/ruff check

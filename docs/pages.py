@@ -23,6 +23,8 @@ TEXTS = {
     "ARCHITECTURE.md": "project/architecture.md",
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
+    "RELIABILITY.md": "project/reliability.md",
+    "SECURITY.md": "project/security.md",
     "benchmarks/peers/README.md": "project/peers.md",
     "README.md": "index.md",
 }
