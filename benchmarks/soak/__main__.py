@@ -21,7 +21,8 @@ def main() -> None:
     for name in sys.argv[1:] or there:
         start = time.monotonic()
         ended = subprocess.run([sys.executable, "-m", f"benchmarks.soak.{name}"], check=False).returncode
-        print(f"{name}: {'held' if ended == 0 else f'ended with {ended}'}, {time.monotonic() - start:.0f} s", flush=True)
+        outcome = "held" if ended == 0 else f"ended with {ended}"
+        print(f"{name}: {outcome}, {time.monotonic() - start:.0f} s", flush=True)
         if ended:
             broken.append(name)
     if broken:
