@@ -38,7 +38,8 @@ SAFE = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False)
 EXCEPTIONS = {
     ("core/unpickle.py", "pickle"): "its unpickler finds stand-ins alone; tests/core/test_malicious.py attacks it",
     ("backbones/package_index.py", "subprocess"): "asks pip for its settings; no word of the command is from a file",
-    ("serve/apart.py", "multiprocessing"): "a pipe between the page and the training that it began, both of them ours",
+    ("serve/apart.py", "multiprocessing"): "a pipe to a training that the page began; both ends are ours",
+    ("serve/training.py", "multiprocessing"): "the other end of that pipe",
     ("__init__.py", "getattr"): "the public names, from a list in the source, when first used",
 }
 """Where a file needs what others must not have, and why that is safe."""
