@@ -40,8 +40,8 @@ INSTALLED = (sys.prefix, sys.base_prefix, str(Path(handful.__file__).parent), "/
 
 STRINGS = (
     "", "..", "../../outside", "/etc/passwd", "C:\\Windows\\win.ini", "\\\\host\\share\\x", "file:///etc/passwd", "\0",
-    "%s%n", "{0.__class__}", "__import__('os').system('true')", "os:system", "timm:os.system", "hf:../../outside", "torch.hub",
-    "toy", "eager", "onnxruntime", "NaN", "1e999", "\ud800", "e\u0301", "x" * 5000, "0" * 64,
+    "%s%n", "{0.__class__}", "__import__('os').system('true')", "os:system", "timm:os.system", "hf:../../outside",
+    "torch.hub", "toy", "eager", "onnxruntime", "NaN", "1e999", "\ud800", "e\u0301", "x" * 5000, "0" * 64,
 )  # fmt: skip
 NUMBERS = (0, 1, -1, 2**31, 2**63, 10**30, 10**400, 1e-320, 1e308, float("inf"), float("-inf"), float("nan"))
 KEYS = ("__class__", "__reduce__", "auto_map", "external_data", "format", "name", "path", "0", "")
