@@ -40,6 +40,8 @@ DAMAGES = (
     NotImplementedError,
     RuntimeError,
     MemoryError,
+    OverflowError,
+    struct.error,
     zlib.error,
     lzma.LZMAError,
 )
@@ -252,10 +254,10 @@ def _check_directory(path: Path, limits: ArchiveLimits) -> None:
         size = END.unpack_from(tail, end)[5]
         if end_64 >= 0 and len(tail) - end_64 >= END_64.size:
             at, size = n_bytes - len(tail) + end_64, END_64.unpack_from(tail, end_64)[8]
-        if size <= limits.members * LEAST_ENTRY:
+        if not limits.members * LEAST_ENTRY < size <= at:
             return
-        stream.seek(max(0, at - size))
-        n_members = stream.read(size).count(DIRECTORY_ENTRY)
+        stream.seek(at - size)
+        n_members = sum(piece.count(DIRECTORY_ENTRY) for piece in iter(lambda: stream.read(PIECE), b""))
     _check_limits(path, limits, members=n_members)
 
 

@@ -57,6 +57,8 @@ def load_result(folder: Path, trial: Trial, *, data: str) -> TrialResult | None:
         return None
     try:
         record = parse_json(path.read_bytes())
+        if record["status"] == "done" and not (record["curve"] and record["right"]):
+            raise ValueError("done, without a curve or answers")
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(record["right"]), dtype=np.uint8))
         return TrialResult(
             trial=trial,
