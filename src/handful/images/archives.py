@@ -107,6 +107,14 @@ def open_zip(path: Path, limits: ArchiveLimits = LIMITS) -> ZipSource:
     return ZipSource(path, archive, members, tuple(entries.values()))
 
 
+def is_zip(path: Path) -> bool:
+    """Returns whether a file ends as a zip archive does, a damaged one too."""
+    try:
+        return zipfile.is_zipfile(path)
+    except DAMAGES:
+        return True
+
+
 def is_tar(path: Path) -> bool:
     """Returns whether a file begins as a tar archive does, compressed or not; reads one block of it."""
     unpack = _compression(path)
