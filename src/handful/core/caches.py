@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from handful.core.files import TEMPORARY, cache_folder
+from handful.core.files import STALE_SECONDS, TEMPORARY, cache_folder
 
 PURPOSES = {
     "features": "what networks made of your pictures",
@@ -42,9 +42,6 @@ REMADE = {
 
 UNFINISHED = rf"([^/]+/)?{TEMPORARY}"
 """Files under way (`files.write_bytes`): they have no name yet, and are left over where their process was killed."""
-
-STALE_SECONDS = 24 * 3600
-"""Age after which a file under way is taken for left over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from handful.core.errors import HandfulError
-from handful.core.files import flush_folder, make_folder
+from handful.core.files import STALE_SECONDS, make_folder, move
 from handful.core.owners import Owner
 from handful.core.progress import Progress, Silent
+
+FETCHING = ".fetching-"
 
 
 @contextmanager
@@ -44,11 +48,29 @@ def staged_folder(folder: Path, *, progress: Progress | None = None) -> Iterator
             yield staging
             if folder.exists():  # and is empty, over which not every system renames
                 folder.rmdir()
-            staging.rename(folder)
-            flush_folder(folder.parent)
+            move(staging, folder)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
+
+
+@contextmanager
+def fetching_folder(beside: Path) -> Iterator[Path]:
+    """Opens a folder for files that another program fetches, removed with the context, or a day after a kill.
+
+    Args:
+        beside: where what was fetched will be moved to.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_folder(beside)
+    for left in beside.glob(f"{FETCHING}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=FETCHING, dir=beside) as name:
+        yield Path(name)
 
 
 @contextmanager
