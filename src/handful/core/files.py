@@ -111,11 +111,10 @@ def staged_file(path: Path, *, n_bytes: int | None = None) -> Iterator[BinaryIO]
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)
-        except OSError:
+        except BaseException:
             n_written = temporary.stat().st_size if temporary.exists() else 0
-            raise
-        finally:
             temporary.unlink(missing_ok=True)
+            raise
         flush_folder(path.parent)
     except OSError as error:
         needed = f"more than {n_written:,}" if n_bytes is None else f"{n_bytes:,}"
@@ -190,9 +189,10 @@ def _reason(error: OSError, folder: Path, needed: str) -> str:
     """Returns why something could not be written, and what to do; where the disk is full, with the bytes."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{error.strerror or error}. Check the permissions of the folder, or choose another one."
+    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(there).free
     return (
-        f"{error.strerror}. It needs {needed} bytes, and {shutil.disk_usage(folder).free:,} are free there. Make room, "
-        "or choose another place."
+        f"{error.strerror}. It needs {needed} bytes, and {free:,} are free there. Make room, or choose another place."
     )
 
 

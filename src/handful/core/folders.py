@@ -46,9 +46,7 @@ def staged_folder(folder: Path, *, progress: Progress | None = None) -> Iterator
             raise _cannot_make(folder, error) from error
         try:
             yield staging
-            if folder.exists():  # and is empty, over which not every system renames
-                folder.rmdir()
-            move(staging, folder)
+            _give_name(staging, folder)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -132,6 +130,15 @@ def free_name(folder: Path) -> Path:
     return free
 
 
+def _give_name(staging: Path, folder: Path) -> None:
+    try:
+        if folder.exists():  # and is empty, over which not every system renames
+            folder.rmdir()
+        move(staging, folder)
+    except OSError as error:
+        raise _cannot_make(folder, error) from error
+
+
 def _check_name(folder: Path) -> None:
     whole = folder.absolute()
     try:
@@ -166,8 +173,13 @@ def _take(folder: Path, marker: Path) -> Owner | None:
             before = Owner.read(stream.read())
             if before is not None and not before.is_gone():
                 raise _in_use(folder, before)
-            stream.truncate(0)
-            stream.write(Owner.here().written())
+            try:
+                stream.truncate(0)
+                stream.write(Owner.here().written())
+                stream.flush()
+            except OSError:
+                marker.unlink()
+                raise
             return before
 
 
