@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ def seeds() -> list[bytes]:
         encoded(picture.convert("RGBA"), "WEBP", lossless=True),
         encoded(frames[0], "WEBP", **several),
         encoded(picture, "BMP"),
-        run_lengths(64, side=8),
+        run_lengths(8, n_rows=8),
         encoded(picture.quantize(16), "GIF"),
         encoded(frames[0], "GIF", **several),
         encoded(picture, "TIFF", compression="tiff_lzw"),
@@ -136,12 +137,13 @@ def tiff(pages: int = 1, *, loops: bool = False, strips: int = 1) -> bytes:
     return bytes(data) + bytes(max(64, 4 * strips))
 
 
-def run_lengths(n_runs: int, *, side: int) -> bytes:
-    """Returns a square bitmap in run-length encoding, each run one pixel long."""
+def run_lengths(side: int, *, n_rows: int) -> bytes:
+    """Returns a square bitmap in run-length encoding, each run one pixel long, of which so many rows are there."""
     data = bytearray(encoded(Image.new("P", (8, 8)), "BMP"))
     struct.pack_into("<ii", data, 18, side, side)
     struct.pack_into("<I", data, 30, 1)
-    return bytes(data[: struct.unpack_from("<I", data, 10)[0]]) + b"\1\0" * n_runs
+    start = struct.unpack_from("<I", data, 10)[0]
+    return bytes(data[:start]) + (b"\1\0" * side + b"\0\0") * n_rows
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -206,7 +208,7 @@ def _bombs() -> Iterator[Hostile]:
     yield Hostile("loop.tif", tiff(2, loops=True), "2 pages")
     yield Hostile("pages.tif", tiff(MANY // 4), parts)
     yield Hostile("strips.tif", tiff(strips=10 * MANY), parts)
-    yield Hostile("runs.bmp", run_lengths(10 * MANY, side=7900), "in run-length encoding; save it as PNG")
+    yield Hostile("runs.bmp", run_lengths(7900, n_rows=70), "in run-length encoding; save it as PNG")
 
 
 def _shapes() -> Iterator[Hostile]:
@@ -252,3 +254,48 @@ def _numbers() -> Iterator[Hostile]:
         values = smooth()[:, :, 0].astype(np.float32)
         values[3, 5] = number
         yield Hostile(f"number-{name}.tif", encoded(Image.fromarray(values), "TIFF"), reason)
+
+
+def mutated(draw: random.Random) -> bytes:
+    """Returns one of the `seeds` with some of its bytes changed, in one of the ways that trouble readers.
+
+    Every second PNG gets right checksums again, so that its decoder looks further than at those.
+    """
+    data = bytearray(draw.choice(SEEDS))
+    for _ in range(draw.choice((1, 1, 2, 3, 8))):
+        if not data:
+            break
+        place = draw.randrange(len(data))
+        length = draw.choice((1, 2, 4, 16, 64))
+        match draw.randrange(6):
+            case 0:
+                data[place] ^= 1 << draw.randrange(8)
+            case 1:
+                extreme = draw.choice((0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF))
+                width = next(size for size in (1, 2, 4) if extreme < 1 << (8 * size))
+                data[place : place + width] = extreme.to_bytes(width, draw.choice(("little", "big")))
+            case 2:
+                del data[place : place + length]
+            case 3:
+                data[place:place] = data[place : place + length] * draw.choice((1, 2, 50))
+            case 4:
+                other = draw.choice(SEEDS)
+                begin = draw.randrange(len(other))
+                data[place : place + length] = other[begin : begin + length]
+            case _:
+                del data[place + 1 :]
+    return _with_checksums(bytes(data)) if data[:4] == b"\x89PNG" and draw.random() < 0.5 else bytes(data)
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """Returns a PNG with the checksums that its chunks should have."""
+    made, place = bytearray(data[:8]), 8
+    while place + 12 <= len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        content = data[place + 4 : place + 8 + length]
+        made += data[place : place + 4] + content + struct.pack(">I", zlib.crc32(content))
+        place += 12 + length
+    return bytes(made) + data[place:]
+
+
+SEEDS = seeds()
