@@ -39,7 +39,7 @@ from handful.core.progress import Silent
 from handful.features.engines.choose import lanes
 from handful.serve.opened import Opened, open_model
 
-N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 5, 6.0, 40
+N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 3, 3.0, 40
 CLIENTS = (1, 2, 4, 8, 16)
 LEAST_SHARE, MOST_OVERHEAD_MS, LEAST_TIMES = 0.9, 3.0, 3.0
 

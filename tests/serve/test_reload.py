@@ -19,7 +19,7 @@ import handful
 @pytest.fixture
 def other(photos, toy, tmp_path):
     """A run on the same classes with another seed."""
-    return handful.train(photos, tmp_path / "other", threads=1, seed=5, test=1.0).folder
+    return handful.train(photos, tmp_path / "other", backbone="toy", threads=1, seed=5, test=1.0).folder
 
 
 def replace_with(run, other):
