@@ -66,7 +66,7 @@ def add_refusals(application: FastAPI, *, lacking: str) -> None:
     @application.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         said = {404: f"there is no {request.url.path!r:.100} here.", 405: f"{request.method} is not for this path."}
-        return refusal(error.status_code, said.get(error.status_code, str(error.detail)))
+        return refusal(error.status_code, said.get(error.status_code, str(error.detail)), headers=error.headers)
 
     @application.exception_handler(RequestValidationError)
     async def invalid(_: Request, __: RequestValidationError) -> Response:

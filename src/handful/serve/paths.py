@@ -34,32 +34,44 @@ PICTURE = {
             "image/*": {"schema": {"type": "string", "format": "binary"}},
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
             "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                }
             },
         },
     }
 }
 
-WHY_NOT: dict[int | str, dict[str, Any]] = {
-    400: {"model": Refusal, "description": "No picture in the request, or one that did not arrive."},
-    401: {"model": Refusal, "description": "The token is missing or wrong."},
-    403: {"model": Refusal, "description": "The request comes from another web page."},
-    408: {"model": Refusal, "description": "The picture took too long to arrive."},
-    413: {"model": Refusal, "description": "Too many bytes, or too many pixels."},
-    415: {"model": Refusal, "description": "The request says that it brings no picture."},
-    421: {"model": Refusal, "description": "The request is for another host."},
-    422: {"model": Refusal, "description": "The picture cannot be read, or the class does not exist."},
-    503: {"model": Refusal, "description": "Too many requests at once; Retry-After says when to come again."},
+Responses = dict[int | str, dict[str, Any]]
+"""What a path may answer, by status, for the OpenAPI document."""
+
+
+def _refused(status: int, why: str) -> Responses:
+    return {status: {"description": why, "content": {"application/json": {"schema": Refusal.model_json_schema()}}}}
+
+
+NOT_LET_IN: Responses = {
+    **_refused(401, "The token is missing or wrong."),
+    **_refused(403, "The request comes from another web page."),
+    **_refused(421, "The request is for another host."),
+}
+
+NO_ANSWER: Responses = {
+    **NOT_LET_IN,
+    **_refused(400, "No picture in the request, or one that did not arrive."),
+    **_refused(408, "The picture took too long to arrive."),
+    **_refused(413, "Too many bytes, or too many pixels."),
+    **_refused(415, "The request says that it brings no picture."),
+    **_refused(422, "The picture cannot be read, or the class does not exist."),
+    **_refused(503, "Too many requests at once; Retry-After says when to come again."),
 }
 
 paths = APIRouter()
 
 
-def _with(shape: type[Any], status: int = 200) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": shape}, **WHY_NOT}
-
-
-@paths.post("/predict", response_model=None, responses=_with(Answered), openapi_extra=PICTURE)
+@paths.post("/predict", response_model=None, responses={200: {"model": Answered}, **NO_ANSWER}, openapi_extra=PICTURE)
 async def predict(request: Request) -> Response:
     """Returns the answer for one picture."""
     served = _served(request)
@@ -73,7 +85,7 @@ async def predict(request: Request) -> Response:
         return JSONResponse(answer_dict(opened, answer, milliseconds=1000.0 * (perf_counter() - start)))
 
 
-@paths.post("/explain", response_model=None, responses=_with(Explained), openapi_extra=PICTURE)
+@paths.post("/explain", response_model=None, responses={200: {"model": Explained}, **NO_ANSWER}, openapi_extra=PICTURE)
 async def explain(request: Request) -> Response:
     """Returns where the network looked in one picture, and the training pictures most like it."""
     served = _served(request)
@@ -84,7 +96,11 @@ async def explain(request: Request) -> Response:
 
 
 @paths.post(
-    "/corrections", response_model=None, status_code=201, responses=_with(Corrected, 201), openapi_extra=PICTURE
+    "/corrections",
+    response_model=None,
+    status_code=201,
+    responses={201: {"model": Corrected}, **NO_ANSWER, **_refused(507, "It could not be written to the disk.")},
+    openapi_extra=PICTURE,
 )
 async def correct(request: Request, label: str) -> Response:
     """Keeps a picture in the folder of its right class."""
@@ -106,7 +122,7 @@ async def look(request: Request) -> HTMLResponse:
     return HTMLResponse(page.html, headers={"Content-Security-Policy": page.policy})
 
 
-@paths.get("/model", response_model=None, responses=_with(Told))
+@paths.get("/model", response_model=None, responses={200: {"model": Told}, **NOT_LET_IN})
 async def model(request: Request) -> Response:
     """Returns what the model that answers now is, and how good."""
     served = _served(request)
@@ -126,7 +142,11 @@ async def model(request: Request) -> Response:
     return JSONResponse(facts)
 
 
-@paths.get("/health", response_model=None, responses={200: {"model": Health}})
+@paths.get(
+    "/health",
+    response_model=None,
+    responses={200: {"model": Health}, **_refused(421, "The request is for another host.")},
+)
 async def health(request: Request) -> Response:
     """Returns whether the server is well; the reason of a failed reload is told by /reload and in the terminal."""
     served = _served(request)
@@ -134,7 +154,7 @@ async def health(request: Request) -> Response:
     return JSONResponse(facts)
 
 
-@paths.get("/metrics", response_class=PlainTextResponse)
+@paths.get("/metrics", response_class=PlainTextResponse, responses=NOT_LET_IN)
 async def metrics(request: Request) -> Response:
     """Returns counts and times as Prometheus reads them."""
     served = _served(request)
@@ -148,7 +168,11 @@ async def metrics(request: Request) -> Response:
     return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
 
-@paths.post("/reload", response_model=None, responses={**_with(Reloaded), 409: {"model": Refusal}})
+@paths.post(
+    "/reload",
+    response_model=None,
+    responses={200: {"model": Reloaded}, **NOT_LET_IN, **_refused(409, "The new model is bad; the old one goes on.")},
+)
 async def reload(request: Request) -> Response:
     """Reads the run folder again; where it is bad, the old model goes on and this says why."""
     served = _served(request)
