@@ -24,7 +24,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.engines
 
 # The long forms of what RELIABILITY.md and SECURITY.md promise: hours.
-soak: $(VENV)/.test
+soak: $(VENV)/.soak
 	$(BIN)/python -m benchmarks.soak
 
 check: $(VENV)/.test
@@ -60,6 +60,10 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.torch
 
 $(VENV)/.test: pyproject.toml $(VENV)/.torch
 	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/.soak: $(VENV)/.test
+	$(INSTALL) --editable '.[soak]'
 	touch $@
 
 $(VENV)/.docs: pyproject.toml $(VENV)/.torch
