@@ -148,6 +148,15 @@ def compare(first: Path, second: Path) -> Comparison:
     )
 
 
+def hashes(folder: Path) -> dict[str, str]:
+    """Returns the SHA-256 of everything in a run folder that a repetition has to make again to the last bit.
+
+    Raises:
+        BundleError: as in `compare`.
+    """
+    return _Recorded.of(folder).hashes
+
+
 @dataclass(frozen=True, slots=True)
 class _Recorded:
     """What a run folder says about a run."""
