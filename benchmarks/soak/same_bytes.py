@@ -32,11 +32,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "probe of views": {"views": "crops", "head": "logistic", "folds": 3},
     "new layers": {"head": "20-C", "epochs": 4},
     "upper layers": {"strategy": "freeze", "freeze": "7", "epochs": 2},
-    "all layers": {"strategy": "full", "epochs": 1},
-    "random start": {"strategy": "scratch", "epochs": 1},
 }
 SETTING = {"backbone": "efficientnet-lite0", "engine": "fused", "threads": 2, "seed": 0}
-PER_CLASS, SIDE = 20, 160
+PER_CLASS, SIDE = 16, 160
 LOGIT = 1e-3
 """What one thread more may change in a logit (row RP3); features may not change at all."""
 
