@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from handful.core.advice import TransferPlan
+from handful.core.advice import TransferPlan, Try
 from handful.core.ranking import Ranked, Ranking
 from handful.core.search import Attempt, Search
 from handful.core.study import StudyPlan, Trial, TrialResult
@@ -57,6 +57,12 @@ def test_a_plan_gives_the_options_that_play_a_part_in_it():
         "freeze": "3",
         "epochs": 5,
     }
+
+
+def test_a_way_that_was_not_tried_has_no_figures():
+    tried = Try(TransferPlan("features", "toy", "auto"), "it would take too long")
+    assert (tried.seconds, tried.n_validation) == (0.0, 0)
+    assert {tried.accuracy, tried.loss, tried.difference, tried.standard_error} == {None}
 
 
 def test_the_first_network_of_a_ranking_is_the_best():

@@ -129,3 +129,17 @@ def test_what_studies_and_rankings_leave_out_are_options():
 def test_the_options_that_were_given_are_known_and_the_others_are_not():
     assert TrainConfig().given == frozenset()
     assert TrainConfig.of({"seed": 0, "fit": "crop"}).given == {"seed", "fit"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("miss", "defective"), ("weight_factor", "head"), ("bias_factor", "head"), ("time", "soon"), ("head", "75-x")],
+)
+def test_every_notation_is_read_when_it_is_given(option, value):
+    with pytest.raises(ConfigError, match=f"^{option} is '{value}'"):
+        TrainConfig.of({option: value})
+
+
+def test_no_limit_on_what_is_missed_is_no_notation():
+    assert TrainConfig.of({"miss": ""}).trust.miss == ""
+    assert TrainConfig.of({"miss": "defective=0.01"}).trust.miss == "defective=0.01"
