@@ -16,6 +16,7 @@ import numpy as np
 
 from handful import export
 from handful.api.data import as_data
+from handful.api.made import gather
 from handful.api.options import command_line, given_options, one_config
 from handful.api.prediction import Classifier, Predictions
 from handful.backbones import BackboneSpec, LocatedWeights, licence_words
@@ -41,7 +42,7 @@ from handful.core.records import (
 )
 from handful.evaluate import evaluate
 from handful.images import Given, read
-from handful.report import check_tracker, run_html, untracked, write_run
+from handful.report import bundle_facts, check_tracker, run_html, untracked, write_run
 from handful.split import split
 from handful.transfer import (
     BEST,
@@ -142,9 +143,7 @@ def train(
         with clock("choose the way"):
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
-            trained = chosen.trained or train_way(
-                table, parts, chosen.config, backbones=chosen.backbones, time=time, threads=threads, progress=watch
-            )
+            trained = train_way(table, parts, chosen, time=time, threads=threads, progress=watch)
         with clock("find out what to rely on"):
             trust = find_trust(trained, table, parts, chosen.config, threads=threads, progress=watch)
         model = replace(trained.model, rules=trust.rules)
@@ -154,8 +153,9 @@ def train(
             test = answer([table.pictures[i] for i in parts.test])
         with clock("see where it looks"):
             looks = find_looks(model, table, parts, test.proba, seed=config.run.seed, threads=threads, progress=watch)
+        made = gather(pictures, config, trained, threads=threads)
         with clock("save the model"):
-            export.save(model, staging / "model")
+            export.save(model, staging / "model", made=bundle_facts(table, made))
         run = Run(
             table=table,
             split=parts,
@@ -179,6 +179,7 @@ def train(
             ranking=chosen.ranking,
             looks=looks,
             decision=chosen.decision and replace(chosen.decision, command=_direct(pictures, chosen.config)),
+            made=made,
         )
         with watch.stage("Report", 1):
             write_run(run, staging, final=folder)

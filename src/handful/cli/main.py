@@ -20,6 +20,7 @@ from handful.cli import (
     predict,
     report,
     reproduce,
+    rerun,
     serve,
     study,
     train,
@@ -68,6 +69,7 @@ app.command("backbones")(
 )
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
+app.command("rerun")(rerun.rerun)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("ui")(ui.ui)
