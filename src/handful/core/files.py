@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +22,8 @@ LIMIT_VARIABLE = "HANDFUL_CACHE_LIMIT"
 DEFAULT_LIMIT = "10GB"
 """Of features: those of two million pictures with 1280 features each."""
 
-IN_PROGRESS = ".in-progress"
-"""Marks a folder whose content is still being made beside it."""
+TEMPORARY = r"\.[^/]+\.[0-9a-f]{16}\.tmp"
+"""The names of files that are being written; one that is left over was its process's, which was killed."""
 
 
 def cache_folder(room: str) -> Path:
@@ -46,7 +46,7 @@ def check_cache() -> None:
     cache_limit()
     folder = cache_folder("")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         probe = folder / f".{secrets.token_hex(8)}.tmp"
         probe.open("x").close()
         probe.unlink()
@@ -89,7 +89,7 @@ def staged_file(path: Path) -> Iterator[BinaryIO]:
         HandfulError: it cannot be written; nothing is left behind.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
         try:
             with temporary.open("xb") as stream:
@@ -100,7 +100,7 @@ def staged_file(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise HandfulError(
             f"could not write {path}: {error.strerror or error}. "
@@ -108,67 +108,35 @@ def staged_file(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
-@contextmanager
-def staged_folder(folder: Path) -> Iterator[Path]:
-    """Reserves a name for a folder and opens a temporary one beside it, which takes the name when all went well.
-
-    While the work lasts the folder exists and holds only a marker, so that two runs never take one name; the finished
-    folder replaces it in one step. When the work fails, both are removed.
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it, whose names then survive a power cut, unless they are there.
 
     Raises:
-        HandfulError: something of that name exists, or the place cannot be written to; raised before any work.
+        OSError: that cannot be done.
     """
-    refuse_existing(folder)
-    staging = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.partial"
-    marker = folder / IN_PROGRESS
+    if folder.is_dir() or folder == folder.parent:
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    flush_folder(folder.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Brings a folder's list of names to the disk, where the system can do that."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.open("x").close()
-        staging.mkdir()
-    except FileExistsError:
-        raise HandfulError(f"{folder} was just taken by another run. Choose another name with --out.") from None
-    except OSError as error:
-        raise HandfulError(
-            f"cannot create {folder}: {error.strerror or error}. Choose a folder that you may write to, with --out."
-        ) from error
-    try:
-        yield staging
-        marker.unlink(missing_ok=True)
-        folder.rmdir()
-        staging.rename(folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        marker.unlink(missing_ok=True)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    _flush_folder(folder.parent)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def refuse_existing(folder: Path) -> None:
-    """Raises HandfulError where a folder cannot be made: it exists and is not empty, or has no name of its own."""
-    whole = folder.absolute()
-    if not whole.name or whole.resolve() == Path.cwd():
-        raise HandfulError(f"{str(folder)!r} is not the name of a new folder. Give one, for instance --out run.")
-    try:
-        taken = whole.exists() and (not whole.is_dir() or any(whole.iterdir()))
-    except OSError as error:
-        raise HandfulError(f"{folder} cannot be used: {error.strerror}. Choose another name with --out.") from error
-    if taken:
-        raise HandfulError(
-            f"{folder} exists already, and nothing is overwritten. Choose another name, for instance "
-            f"--out {free_name(folder)}."
-        )
-
-
-def free_name(folder: Path) -> Path:
-    """Returns the folder's own name, or the first of name-2, name-3, ... that is not taken."""
-    number = 1
-    free = folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return free
+def remove_unfinished(folder: Path) -> None:
+    """Removes the files that processes which were killed left half written in a folder that nobody else writes to."""
+    for path in folder.rglob(".*.tmp"):
+        if re.fullmatch(TEMPORARY, path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -198,13 +166,3 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
