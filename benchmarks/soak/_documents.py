@@ -17,6 +17,7 @@ from handful.backbones import borrowed, find, locate, records
 from handful.core.config import ReadingConfig
 from handful.core.files import cache_folder, sha256_bytes
 from handful.core.machine import processor
+from handful.core.owners import Owner
 from handful.core.progress import Silent
 from handful.core.records import Head, KernelPart
 from handful.core.remembered import memory_of
@@ -30,6 +31,7 @@ from handful.features.engines import choose
 from handful.features.shards import pack, read_header
 from handful.finetune import precision
 from handful.images import duplicates, memory, read
+from handful.report import compared
 from handful.serve import served
 from handful.serve.explain import find_references
 from handful.study.store import load_plan, load_results, save_plan, save_result
@@ -178,9 +180,13 @@ def _runs(folder: Path, photos: Path) -> list[Document]:
 
     return [
         Document("result.json", folder / "result.json", result, lambda: served._facts(folder)),
+        Document("provenance.json", folder / "provenance.json", {"versions": {"torch": "1"}, "code": "ab"},
+                 lambda: compared.read_json(folder / "provenance.json")),
+        Document("name of a process", folder / "owner", {"pid": 7, "host": "h", "since": 1.0, "born": "1"},
+                 lambda: Owner.read((folder / "owner").read_bytes())),
         Document("references.json", folder / "references.json", references, lambda: find_references(folder)),
         Document("metadata of an ONNX file", metadata_path, metadata, of_export, _write_metadata),
-    ]
+    ]  # fmt: skip
 
 
 def _write_metadata(path: Path, data: bytes) -> None:

@@ -103,14 +103,17 @@ def test_a_folder_of_the_users_comes_first(toy, tmp_path):
         locate(toy, folder=folder)
 
 
-def test_a_file_of_the_users_is_taken_and_called_the_users(tmp_path):
-    path = tmp_path / "alexnet-grouped.pth"
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [(".pth", "torch"), (".pt", "torch"), (".bin", "torch"), (".safetensors", "safetensors")]
+)
+def test_a_file_of_the_users_is_taken_and_called_the_users(tmp_path, suffix, kind):
+    path = tmp_path / f"alexnet-grouped{suffix}"
     path.write_bytes(b"weights")
     for place in (path, tmp_path):
         located = locate(find("caffe-alexnet"), folder=place)
         assert located.path == path
         assert "file of the user's" in located.origin
-        assert located.file.format == "torch"
+        assert located.file.format == kind
 
 
 def test_the_file_of_another_network_is_named(toy):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from handful.core.trust import SetRule
 from handful.evaluate import choose_sets, prediction_sets
 
 
@@ -15,7 +16,7 @@ def calibrated(n_images, n_classes, *, skill, seed):
 def test_the_probability_is_the_order_statistic_of_split_conformal_prediction():
     of_the_truth = np.arange(1, 40) / 40.0  # 39 pictures at 90 %: the floor(40 * 0.1) = 4th smallest
     rule = choose_sets(np.c_[of_the_truth, 1.0 - of_the_truth], np.zeros(39, np.int64), coverage=0.9)
-    assert rule.probability == 4 / 40
+    assert rule == SetRule(coverage=0.9, probability=4 / 40, n_held_out=39)
 
 
 def test_too_few_pictures_name_every_class():

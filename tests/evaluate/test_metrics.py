@@ -58,6 +58,7 @@ def test_rows_of_the_confusion_matrix_are_the_truth():
     proba = one_hot(np.array([1, 1, 1, 0]), 2)
     figures = evaluate(proba, np.array([0, 0, 1, 0]), classes=("a", "b"), train_labels=np.array([0]))
     assert figures.confusion.tolist() == [[1, 2], [0, 1]]
+    assert figures.confusion.dtype == np.int64
 
 
 def test_the_baseline_answers_the_class_that_is_most_frequent_in_training():

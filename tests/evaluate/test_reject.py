@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from handful.core.trust import AnswerRule
 from handful.evaluate import answers_needed, are_unsure, choose_answering, risk_curve
 
 
@@ -22,6 +23,7 @@ def test_the_longest_head_whose_exact_bound_is_within_the_risk_is_answered():
     ]
     longest = max(n for n, bound in enumerate(bounds, start=1) if bound <= 0.1)
     assert (rule.n_answered, rule.n_wrong) == (longest, labels[order[:longest]].sum())
+    assert (rule.risk, rule.n_held_out) == (0.1, 400)
     assert rule.confidence == proba[order[longest - 1], 0]
     assert (~are_unsure(proba, rule)).sum() == longest
 
@@ -29,7 +31,7 @@ def test_the_longest_head_whose_exact_bound_is_within_the_risk_is_answered():
 def test_few_answers_promise_nothing_however_right_they_are():
     proba = np.full((44, 2), (0.9, 0.1))
     rule = choose_answering(proba, np.zeros(44, np.int64), risk=0.05)
-    assert rule.confidence is None
+    assert rule == AnswerRule(risk=0.05, confidence=None, n_held_out=44, n_answered=0, n_wrong=0)
     assert are_unsure(proba, rule).all()
     one_more = choose_answering(np.full((45, 2), (0.9, 0.1)), np.zeros(45, np.int64), risk=0.05)
     assert (answers_needed(0.05), one_more.confidence) == (45, 0.0)

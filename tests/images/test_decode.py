@@ -222,6 +222,14 @@ def test_16_bit_tiff_keeps_all_its_bits(channels, order, compression):
     np.testing.assert_array_equal(read(data).values, values)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bit_tiff_with_a_channel_that_means_nothing_keeps_all_bits_of_its_colours(order):
+    values = np.random.default_rng(1).integers(0, 65536, (5, 7, 4), dtype=np.uint16)
+    decoded = read(tiff(values, order=order, extra=(0,)))
+    np.testing.assert_array_equal(decoded.values, values[:, :, :3])
+    assert decoded.notes == ("only the colours are used of its 4 channels",)
+
+
 def test_12_bit_data_use_the_whole_range_at_their_own_full_scale():
     values = np.array([[0, 1, 2048, 4095]], dtype=np.uint16)
     decoded = read(tiff(values))

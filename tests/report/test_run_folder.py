@@ -26,6 +26,7 @@ def test_the_folder_holds_everything(make_run, tmp_path):
             "config.json",
             "model-card.json",
             "model-card.md",
+            "pictures.csv",
             "result.json",
             "skipped.csv",
             "predictions.csv",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,3 +116,47 @@ def test_a_part_set_apart_has_the_papers_size_and_keeps_units_whole(tmp_path):
     groups = np.array([picture.group for picture in table.pictures])
     assert not set(groups[apart]) & set(groups[~apart])
     assert hold_out(table.pictures, share=0.2, seed=2).tolist() != apart.tolist()
+
+
+def test_pictures_without_a_part_beside_others_are_learnt_from_and_counted(root):
+    drawn = split(table_of([0, 1, 0, 1, 0], root, parts=["train", "train", "", "test", ""]), SplitConfig(), seed=0)
+    assert drawn.train.tolist() == [0, 1, 2, 4]
+    assert "2 pictures without a part were taken for training" in drawn.notes
+
+
+def test_of_a_class_in_large_groups_the_smallest_that_can_be_spared_is_tested(root):
+    groups = [""] * 40 + ["big"] * 5 + ["small"] * 3
+    for seed in range(4):
+        drawn = split(table_of([0] * 40 + [1] * 8, root, groups=groups), SplitConfig(), seed=seed)
+        assert [i for i in drawn.test.tolist() if i >= 40] == [45, 46, 47]
+
+
+def test_classes_that_are_alike_get_what_is_left_over_in_their_order(root):
+    labels = np.repeat(np.arange(20), 9)
+    drawn = split(table_of(labels.tolist(), root), SplitConfig(), seed=0)
+    assert np.bincount(labels[drawn.test]).tolist() == [2] * 10 + [1] * 10
+
+
+def test_nothing_is_said_of_copies_where_there_are_none(root):
+    (note,) = split(table_of([0, 1] * 12, root), SplitConfig(), seed=5).notes
+    assert note == (
+        "test part drawn with seed 5: 4 of 24 pictures, 0.2 times the size of the training part, stratified by class"
+    )
+
+
+def test_added_pictures_are_learnt_from_unless_they_are_copies_of_tested_ones(root):
+    plain = table_of([0, 1] * 12, root)
+    without = split(plain, SplitConfig(), seed=0)
+    tested = int(without.test[0])
+    more = table_of([0, 1] * 14, root)
+    pixels = {24: plain.pictures[tested].pixel_sha256}
+    pictures = tuple(
+        replace(one, added=index >= 24, pixel_sha256=pixels.get(index, one.pixel_sha256))
+        for index, one in enumerate(more.pictures)
+    )
+    drawn = split(replace(more, pictures=pictures), SplitConfig(), seed=0)
+    assert drawn.test.tolist() == without.test.tolist()
+    assert drawn.train.tolist() == [*without.train.tolist(), 25, 26, 27]
+    assert drawn.notes[:-2] == without.notes
+    assert drawn.notes[-2].startswith("3 pictures were added to the training part")
+    assert drawn.notes[-1].startswith("1 added pictures are copies of test or validation pictures")

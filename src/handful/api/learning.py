@@ -96,9 +96,7 @@ def learn(data: Given, config: TrainConfig) -> Learnt:
         none: IntArray = np.zeros(0, dtype=np.int64)
         everything = Split(np.arange(len(table.pictures)), none, none, given=True)
         way = choose_way(table, everything, config, backbones=backbones, threads=threads, progress=progress)
-        trained = way.trained or train_way(
-            table, everything, way.config, backbones=way.backbones, time=time, threads=threads, progress=progress
-        )
+        trained = train_way(table, everything, way, time=time, threads=threads, progress=progress)
     labels = table.labels
     held_out = evaluate(trained.held_out_proba, labels[trained.held_out], classes=table.classes, train_labels=labels)
     return Learnt(trained.model, held_out)

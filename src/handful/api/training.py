@@ -16,13 +16,15 @@ import numpy as np
 
 from handful import export
 from handful.api.data import as_data
+from handful.api.made import gather
 from handful.api.options import command_line, given_options, one_config
 from handful.api.prediction import Classifier, Predictions
 from handful.backbones import BackboneSpec, LocatedWeights, licence_words
 from handful.core.advice import Decision
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
-from handful.core.files import check_cache, free_name, staged_folder
+from handful.core.files import check_cache
+from handful.core.folders import free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
 from handful.core.progress import Progress, Silent
 from handful.core.ranking import Ranking
@@ -39,8 +41,9 @@ from handful.core.records import (
     Stage,
 )
 from handful.evaluate import evaluate
+from handful.finetune import kept_trainings
 from handful.images import Given, read
-from handful.report import check_tracker, run_html, untracked, write_run
+from handful.report import bundle_facts, check_tracker, run_html, untracked, write_run
 from handful.split import split
 from handful.transfer import (
     BEST,
@@ -129,21 +132,18 @@ def train(
         WeightsError: pre-trained weights that are not at hand.
     """
     config, pictures = settled(one_config(config, options)), as_data(data)
-    watch, clock = progress or Silent(), _Clock()
-    time = Time.given(config)
+    watch, clock, time = progress or Silent(), _Clock(), Time.given(config)
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
-    with staged_folder(folder) as staging, limit_threads(threads):
+    with kept_trainings(), staged_folder(folder, progress=watch) as staging, limit_threads(threads):
         backbones = _told(located(config), config, watch)
         with clock("read pictures"):
             table, parts = _pictures(pictures, config, threads=threads, progress=watch)
         with clock("choose the way"):
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
-            trained = chosen.trained or train_way(
-                table, parts, chosen.config, backbones=chosen.backbones, time=time, threads=threads, progress=watch
-            )
+            trained = train_way(table, parts, chosen, time=time, threads=threads, progress=watch)
         with clock("find out what to rely on"):
             trust = find_trust(trained, table, parts, chosen.config, threads=threads, progress=watch)
         model = replace(trained.model, rules=trust.rules)
@@ -153,8 +153,9 @@ def train(
             test = answer([table.pictures[i] for i in parts.test])
         with clock("see where it looks"):
             looks = find_looks(model, table, parts, test.proba, seed=config.run.seed, threads=threads, progress=watch)
+        made = gather(pictures, config, trained, threads=threads)
         with clock("save the model"):
-            export.save(model, staging / "model")
+            export.save(model, staging / "model", made=bundle_facts(table, made))
         run = Run(
             table=table,
             split=parts,
@@ -178,6 +179,7 @@ def train(
             ranking=chosen.ranking,
             looks=looks,
             decision=chosen.decision and replace(chosen.decision, command=_direct(pictures, chosen.config)),
+            made=made,
         )
         with watch.stage("Report", 1):
             write_run(run, staging, final=folder)

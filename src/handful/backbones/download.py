@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import time
 from pathlib import Path
 
 from handful.backbones.received import Policy, received, without_password
 from handful.core.errors import WeightsError
+from handful.core.files import STALE_SECONDS, staged_file
 from handful.core.progress import Progress
-
-STALE_SECONDS = 24 * 3600
-"""Age after which a temporary file is left over from a process that was killed."""
 
 
 def download(url: str, path: Path, *, sha256: str, max_bytes: int, policy: Policy, progress: Progress) -> None:
@@ -33,35 +29,24 @@ def download(url: str, path: Path, *, sha256: str, max_bytes: int, policy: Polic
     Raises:
         WeightsError: the host is not allowed or does not answer, the transfer breaks off, or the bytes are not the
             published ones. Nothing is left under the name.
+        HandfulError: the disk cannot take it; nothing is left either.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(path.parent)
-    temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
     shown = without_password(url)
     found = hashlib.sha256()
     n_bytes = 0
-    try:
-        with temporary.open("xb") as stream:
-            for chunk in received(url, policy, f"Downloading {path.name}", max_bytes=max_bytes, progress=progress):
-                n_bytes += len(chunk)
-                if n_bytes > max_bytes:
-                    raise WeightsError(f"{shown} sends more than the {max_bytes:,} bytes of the published file.")
-                found.update(chunk)
-                stream.write(chunk)
-            stream.flush()
-            os.fsync(stream.fileno())
+    with staged_file(path, n_bytes=max_bytes) as stream:
+        for chunk in received(url, policy, f"Downloading {path.name}", max_bytes=max_bytes, progress=progress):
+            n_bytes += len(chunk)
+            if n_bytes > max_bytes:
+                raise WeightsError(f"{shown} sends more than the {max_bytes:,} bytes of the published file.")
+            found.update(chunk)
+            stream.write(chunk)
         if not found.hexdigest().startswith(sha256):
             raise WeightsError(
                 f"{shown} sent {n_bytes:,} bytes with SHA-256 {found.hexdigest()}; the published file has {sha256}. "
                 "It was cut short, changed on the way or replaced; it was not kept. Try again, or from another network."
             )
-        temporary.replace(path)
-    except OSError as error:
-        raise WeightsError(
-            f"could not write {path}: {error.strerror or error}. Check the free space, then try again."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _remove_stale(folder: Path) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from handful.core.files import cache_folder
+from handful.core.files import STALE_SECONDS, TEMPORARY, cache_folder
 
 PURPOSES = {
     "features": "what networks made of your pictures",
@@ -23,6 +23,7 @@ PURPOSES = {
     "archives": "compressed archives, unpacked",
     "films": "frames of video files",
     "engines": "what runs each network quickest on this machine",
+    "trainings": "trainings that were stopped, to go on with",
     "weights": "weights of networks, downloaded",
     "data": "data sets, downloaded",
     "demo": "the list of the demo's pictures",
@@ -37,14 +38,12 @@ REMADE = {
     "archives": r"[0-9a-f]{64}\.tar",
     "films": r"[0-9a-f]{64}-[^/]+\.zip",
     "engines": r"[0-9a-f]{32}\.json",
+    "trainings": r"[0-9a-f]{32}/[0-9]{6}-[0-9a-f]{64}\.safetensors",
 }
 """The rooms whose content is computed again when it is missing, and the names that handful gives to files there."""
 
-UNFINISHED = r"([^/]+/)?\.[^/]+\.[0-9a-f]{16}\.tmp"
+UNFINISHED = rf"([^/]+/)?{TEMPORARY}"
 """Files under way (`files.write_bytes`): they have no name yet, and are left over where their process was killed."""
-
-STALE_SECONDS = 24 * 3600
-"""Age after which a file under way is taken for left over."""
 
 
 @dataclass(frozen=True, slots=True)

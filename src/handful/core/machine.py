@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +32,21 @@ def limit_threads(threads: int) -> AbstractContextManager[object]:
     return limits
 
 
+@contextmanager
+def open_threads(n_threads: int, *, each: Callable[[], object] | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Opens threads; what they have not begun when the context ends is dropped, so that a stop is quick.
+
+    Args:
+        n_threads: at least one is opened.
+        each: what every thread does first.
+    """
+    pool = ThreadPoolExecutor(max(1, n_threads), initializer=each)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def describe_machine(threads: int) -> str:
     """Returns one line: system, processor, cores and threads in use."""
     return f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores, {threads} threads used"
@@ -39,11 +57,30 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
+def code_sha256() -> str:
+    """Returns a hash of handful's own source, 64 hex digits: names and content of all its modules."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
 def processor() -> str:
     """Returns the processor's name."""
+    return _cpu_info("model name") or platform.processor() or "unknown processor"
+
+
+def processor_flags() -> tuple[str, ...]:
+    """Returns what the processor can do (avx2, avx512_bf16, ...), sorted; nothing where the system does not say."""
+    return tuple(sorted((_cpu_info("flags") or _cpu_info("Features")).split()))
+
+
+def _cpu_info(field: str) -> str:
+    """Returns a field of Linux's description of the first processor; "" where there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return platform.processor() or "unknown processor"
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown processor"
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")

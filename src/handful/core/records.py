@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from handful.core.advice import Decision
 from handful.core.looks import Looks
+from handful.core.provenance import Provenance
 from handful.core.ranking import Ranking
 from handful.core.search import Search
 from handful.core.training import Training
@@ -352,6 +353,7 @@ class Run:
         machine: processor, cores and threads, in one line.
         command: the command that makes the run again.
         seed: the seed.
+        made: what a repetition has to be given.
     """
 
     table: ImageTable
@@ -376,6 +378,7 @@ class Run:
     ranking: Ranking | None = None
     looks: Looks | None = None
     search: Search | None = None
+    made: Provenance | None = None
 
 
 Nonlinearity = Literal["rectifier", "sigmoid", "tanh", "hard-tanh"]

@@ -7,7 +7,7 @@ catalogue and the format allow before it is used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,7 @@ from handful.features import VIEWS, Pool, Preprocessing, find_engine, trunk_from
 from handful.transfer import Member, Model
 
 FORMAT = 1
-MODEL, HEADS, MANIFEST = "model.json", "heads.safetensors", "manifest.json"
+MODEL, HEADS, MADE, MANIFEST = "model.json", "heads.safetensors", "made.json", "manifest.json"
 PAIR = ("weight", "bias")
 REFERENCES, DISTANCES = "familiar.references", "familiar.distances"
 AGAIN = "Copy the run folder again from where it was made, or train again."
@@ -39,10 +39,17 @@ def trunk_file(number: int) -> str:
     return f"trunk-{number}.safetensors"
 
 
-def save(model: Model, folder: Path) -> None:
-    """Writes a model into a folder; the manifest, with the hash of every other file, comes last."""
+def save(model: Model, folder: Path, *, made: Mapping[str, Any] | None = None) -> None:
+    """Writes a model into a folder; the manifest, with the hash of every other file, comes last.
+
+    Args:
+        model: the model.
+        folder: is made if need be.
+        made: what it was made from, for people: nothing in it changes an answer.
+    """
     files = {trunk_file(number): member.trunk.state() for number, member in enumerate(model.members)}
     files |= _files(model)
+    files |= {MADE: dump_json(made, indent=2).encode()} if made is not None else {}
     for name, data in files.items():
         write_bytes(folder / name, data)
     write_json(folder / MANIFEST, {name: sha256_bytes(data) for name, data in files.items()})
@@ -73,6 +80,8 @@ def load(run: Path) -> Model:
             "Use the version that made it (in result.json, under versions), or train again."
         )
     data = _verified(folder, HEADS, manifest)
+    if MADE in manifest:
+        _verified(folder, MADE, manifest)
     try:
         heads = safetensors.numpy.load(data)
         classes = tuple(_text(name) for name in facts["classes"])

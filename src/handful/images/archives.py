@@ -12,7 +12,6 @@ import gzip
 import lzma
 import os
 import re
-import secrets
 import stat
 import struct
 import tarfile
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from handful.core.errors import DataError
-from handful.core.files import cache_folder, sha256_file
+from handful.core.files import cache_folder, sha256_file, staged_file
 from handful.images.sources import Entry, is_hidden, printable
 from handful.images.unreadable import UnreadableError
 
@@ -277,21 +276,27 @@ def _uncompressed(path: Path, limits: ArchiveLimits) -> Path:
     target = cache_folder("archives") / f"{sha256_file(path)}.tar"
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     packed, total = path.stat().st_size, 0
-    try:
-        with unpack(path, "rb") as source, temporary.open("xb") as copy:
-            while piece := source.read(PIECE):
-                total += len(piece)
-                _check_limits(path, limits, unpacked=total, packed=packed)
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with staged_file(target) as copy:
+        for piece in _pieces(path, unpack):
+            total += len(piece)
+            _check_limits(path, limits, unpacked=total, packed=packed)
+            copy.write(piece)
     return target
+
+
+def _pieces(path: Path, unpack: Callable[..., Any]) -> Iterator[bytes]:
+    """Yields what a compressed file holds.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        with unpack(path, "rb") as source:
+            while piece := source.read(PIECE):
+                yield piece
+    except DAMAGES as error:
+        raise _damaged(path, error) from None
 
 
 def _check_limits(

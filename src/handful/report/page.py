@@ -28,6 +28,7 @@ from handful.report.numbers import (
     reliability,
     worst_confusions,
 )
+from handful.report.provenance import data_sha256
 from handful.report.reliance import SHARES, reliance
 from handful.report.remarks import majority_class, remarks
 from handful.report.result import N_CONFUSIONS, TEST_READ, backbone_name, seconds_by_stage
@@ -167,6 +168,7 @@ def _content(run: Run, folder: Path) -> dict[str, Any]:
         "total": total,
         "test_read": TEST_READ,
         "held_out_noun": held_out_noun(run),
+        "data_sha256": data_sha256(run.table),
         "folder": shlex.quote(printable(str(folder))),
         "folder_in_python": repr(str(folder)),
     }

@@ -17,6 +17,7 @@ from handful.report.leaks import leaks_dict
 from handful.report.learning import epochs_done, trainings
 from handful.report.next_steps import Step, next_steps
 from handful.report.numbers import Confusion, reliability, worst_confusions
+from handful.report.provenance import held_out_sha256
 from handful.report.reliance import Operating, Reliance, reliance
 from handful.report.remarks import remarks
 from handful.report.suspects import suspects_dict
@@ -63,7 +64,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "leaks": leaks_dict(run),
         "suspects": suspects_dict(run),
         "looks": looks_dict(run),
-        "held_out": _short(run.held_out),
+        "held_out": {**_short(run.held_out), "sha256": held_out_sha256(run)},
         "cross_validation": cross_dict(run),
         "validation": None if run.validation is None else _short(run.validation),
         "seconds": seconds_by_stage(run),

@@ -11,6 +11,8 @@ from handful.report.figures import figures
 from handful.report.model_card import card_dict, card_markdown
 from handful.report.numbers import reliability, searches
 from handful.report.page import render_page
+from handful.report.provenance import FILE as PROVENANCE
+from handful.report.provenance import PICTURES, pictures_csv, provenance_dict
 from handful.report.references import FILE as REFERENCES
 from handful.report.references import references_dict
 from handful.report.reliance_figures import reliance_figures
@@ -35,6 +37,8 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     | file | holds |
     |---|---|
     | config.json | every option: its value and the reason |
+    | pictures.csv | every picture that was read: its class, its part and its hash |
+    | provenance.json | what the run was made from: data, options, versions, processor, threads |
     | skipped.csv | the files that were not used, and why |
     | predictions.csv | the probabilities of every test picture |
     | suspects.csv | the training pictures whose labels are doubtful |
@@ -57,6 +61,9 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
         HandfulError: a file cannot be written.
     """
     write_json(folder / "config.json", config_dict(run))
+    write_text(folder / PICTURES, pictures_csv(run))
+    if run.made is not None:
+        write_json(folder / PROVENANCE, provenance_dict(run, run.made))
     write_text(folder / "skipped.csv", skipped_csv(run))
     write_text(folder / "predictions.csv", predictions_csv(run))
     if run.trust:

@@ -10,7 +10,7 @@ from handful.core.records import Evaluation, ImageTable, Split
 from handful.core.study import Setting, Value
 from handful.evaluate import evaluate
 from handful.study.trials import best_setting
-from handful.transfer import classify, locate_weights, train_way
+from handful.transfer import choose_way, classify, locate_weights, train_way
 
 
 def choose_best(settings: Sequence[Setting], *, backbone: str) -> Setting | None:
@@ -50,7 +50,8 @@ def measure_on_test(
     """
     config = TrainConfig.of({**options, "patience": None, "keep": "last", "refit": True})
     backbones = locate_weights(config)
-    trained = train_way(table, split, config, backbones=backbones, threads=threads, progress=progress)
+    way = choose_way(table, split, config, backbones=backbones, threads=threads, progress=progress)
+    trained = train_way(table, split, way, threads=threads, progress=progress)
     pictures = [table.pictures[index] for index in split.test]
     proba = classify(trained.model, table, pictures, threads=threads, progress=progress, use_cache=True)
     labels = table.labels

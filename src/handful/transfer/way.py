@@ -221,9 +221,8 @@ def _taken(config: TrainConfig, decision: Decision, tried: Tried, backbones: Bac
 def train_way(
     table: ImageTable,
     split: Split,
-    config: TrainConfig,
+    way: Way,
     *,
-    backbones: Backbones,
     time: Time | None = None,
     threads: int,
     progress: Progress,
@@ -232,6 +231,9 @@ def train_way(
 
     See `train_probe`, `train_layers` and `train_best`.
     """
+    if way.trained is not None:
+        return way.trained
+    config, backbones = way.config, way.backbones
     if config.transfer.strategy == "best":
         time = time or Time.given(config)
         return train_best(table, split, config, backbones=backbones, time=time, threads=threads, progress=progress)

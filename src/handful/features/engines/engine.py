@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from handful.backbones import Tap
 from handful.core.machine import processor
@@ -61,7 +61,7 @@ class Engine:
     any_size: bool = False
 
     @property
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, Any]:
         """Everything about it that decides a network's numbers."""
         in_eight_bits = self.precision == "int8"
         libraries = filter(None, ("torch", self.library, "onnxruntime" if in_eight_bits else ""))
