@@ -131,5 +131,5 @@ def _tiff_parts(data: bytes) -> Iterator[int]:
                 yield 0 if kind in OPAQUE else n_values // NUMBERS_A_PART
                 place += struct.calcsize(order + entry)
             (place,) = struct.unpack_from(order + link, data, place)
-    except struct.error:  # it is cut off there, and so it will be for the decoder
+    except (struct.error, OverflowError):  # it is cut off there, and so it will be for the decoder
         return
