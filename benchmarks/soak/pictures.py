@@ -30,7 +30,7 @@ from handful.testing.hostile import SEEDS, hostile_pictures, mutated
 N_MUTATIONS, A_PROCESS = 300_000, 50_000
 FUZZ_SECONDS = 300
 MOST_SECONDS, MOST_MIB = 5.0, 1229.0
-"""For a file that says it has as many pixels as are let pass, 64 million: WebP's decoder holds four pictures of them."""
+"""For a file that says it has 64 million pixels, the most that are let pass: WebP's decoder holds four pictures."""
 
 BOMB_SECONDS, BOMB_MIB = 0.2, 80.0
 """What a file that must be refused may take; Pillow unpacks up to 64 MB of text before it refuses."""
