@@ -17,8 +17,8 @@ MOST_PARTS = 20_000
 """Segments, chunks, blocks, directory entries; a PNG of 50 MB in chunks of 8 KB, as libpng writes it, has 6 400."""
 
 MOST_SCANS = 50
-"""Passes over all pixels of a progressive JPEG; encoders write about ten (Libjpeg-turbo, "Two issues with the JPEG
-standard", 2013)."""
+"""Passes over all pixels of a progressive JPEG; encoders write about ten (libjpeg-turbo, "Two Issues with the JPEG
+Standard")."""
 
 MOST_EXIF = 8
 """EXIF segments of a JPEG, which Pillow joins one by one; a file has one."""
