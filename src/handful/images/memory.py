@@ -17,8 +17,8 @@ from handful.core.files import cache_folder, dump_json, sha256_bytes, write_text
 from handful.core.parsed import MALFORMED, parse_json
 from handful.images.decode import READING_VERSION
 
-FACTS_VERSION = 3
-"""Raised whenever there is more to remember of a file."""
+FACTS_VERSION = 4
+"""Raised whenever there is more to remember of a file, or other files are refused."""
 
 MAX_SHARDS = 64
 """Files after which they are joined into one."""
