@@ -226,7 +226,7 @@ def document(given: Given) -> Found:
         command = [tool, "run", address, "--max-time", str(DOCUMENT_SECONDS), "--seed", "1", *without]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=given.place)
     lines = [line.strip() for line in ended.stdout.splitlines()]
-    found.figures = {"cases": next((line for line in lines if "generated" in line), ""), "exit": ended.returncode}
+    found.figures = {"cases": next((line for line in lines if "generated, " in line), ""), "exit": ended.returncode}
     found.holds(ended.stdout[-3000:], ended.returncode == 0)
     return found
 
