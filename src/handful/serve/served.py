@@ -32,6 +32,7 @@ class Served:
         n_kept: pictures in the folder of corrections, when it was last looked at.
         metrics: counts and times.
         n_admitted: requests with a picture that are read, wait or are worked on.
+        next_refusal: when the latest request too many is or was told so.
         fault: why the last reload failed; "" where it did not.
         reloading: one reload at a time.
         explaining: one picture at a time, so that answers do not wait for reasons.
@@ -46,6 +47,7 @@ class Served:
     n_kept: int
     metrics: Metrics = field(default_factory=Metrics)
     n_admitted: int = 0
+    next_refusal: float = 0.0
     fault: str = ""
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
