@@ -54,6 +54,17 @@ def test_a_run_agrees_with_itself_from_pictures_that_moved_and_with_nothing_kept
     assert again.result.run.seed == 3
 
 
+def test_one_thread_more_changes_no_answer(toy, run, tmp_path):
+    edit(run, options={"threads": 2})
+    again = handful.rerun(run, tmp_path / "two")
+    assert again.result.run.machine.endswith("2 threads used")
+    assert again.comparison.n_other == 0
+    assert 0.0 <= again.comparison.largest <= 1e-4
+    assert [head.kind for head in again.result.run.heads] == [
+        head["kind"] for head in json.loads((run / "result.json").read_text())["head"]
+    ]
+
+
 def test_options_that_mean_nothing_to_this_version_are_left_out_and_told(toy, run, tmp_path):
     edit(run, options={"colour": "red", "fit": "twist", "track": "mlflow"})
     again = handful.rerun(run, tmp_path / "other")
