@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A process for each core, at most four: each takes some gigabytes.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 # PyTorch's index of CPU builds; `make TORCH_INDEX=` takes torch from the default index (on Linux that brings CUDA).
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -13,16 +15,16 @@ demo: $(VENV)/.demo
 	$(BIN)/handful demo
 
 test: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 test-real: $(VENV)/.test
-	$(BIN)/pytest -m real
+	$(BIN)/pytest $(PARALLEL) -m real
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.engines
 
 # The long forms of what RELIABILITY.md and SECURITY.md promise: hours.
-soak: $(VENV)/.test
+soak: $(VENV)/.soak
 	$(BIN)/python -m benchmarks.soak
 
 check: $(VENV)/.test
@@ -58,6 +60,10 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.torch
 
 $(VENV)/.test: pyproject.toml $(VENV)/.torch
 	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/.soak: $(VENV)/.test
+	$(INSTALL) --editable '.[soak]'
 	touch $@
 
 $(VENV)/.docs: pyproject.toml $(VENV)/.torch

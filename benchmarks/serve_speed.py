@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 
 import handful
+from benchmarks.asking import Client, asked, handful_server
 from benchmarks.engines import draw
 from benchmarks.record import record
 from handful.core.machine import count_threads, limit_threads
@@ -39,7 +40,7 @@ from handful.core.progress import Silent
 from handful.features.engines.choose import lanes
 from handful.serve.opened import Opened, open_model
 
-N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 5, 6.0, 40
+N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 3, 3.0, 40
 CLIENTS = (1, 2, 4, 8, 16)
 LEAST_SHARE, MOST_OVERHEAD_MS, LEAST_TIMES = 0.9, 3.0, 3.0
 
@@ -81,42 +82,22 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-class Client:
-    """One connection that sends ready-made requests, as little work as a client can have."""
-
-    def __init__(self, port: int) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", port))
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def __call__(self, request: bytes) -> None:
-        """Sends a request and reads its answer to the end."""
-        self.connection.sendall(request)
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += self.connection.recv(65536)
-        head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200"), answer[:300]
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        while len(body) < length:
-            body += self.connection.recv(65536)
-
-
 def requests(files: Sequence[bytes], *, form: bool) -> list[bytes]:
     """Returns requests with the files, as forms where the server takes nothing else."""
-    made = []
-    for data in files:
-        kind = "application/octet-stream"
-        if form:
-            kind = "multipart/form-data; boundary=e"
-            data = b'--e\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + data + b"\r\n--e--\r\n"
-        head = (
-            f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n"
-        )
-        made.append(head.encode() + data)
-    return made
+    if not form:
+        return [asked("POST", "/predict", data) for data in files]
+    head = b'--e\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+    kind = "multipart/form-data; boundary=e"
+    return [asked("POST", "/predict", head + data + b"\r\n--e--\r\n", kind=kind) for data in files]
 
 
-def loaded(port: int, asked: Sequence[bytes], n_clients: int) -> tuple[float, float]:
+def answered(client: Client, request: bytes) -> None:
+    """Asks for an answer, and takes no other status."""
+    status, body = client(request)
+    assert status == 200, body[:300]
+
+
+def loaded(port: int, given: Sequence[bytes], n_clients: int) -> tuple[float, float]:
     """Returns pictures per second and the 99th percentile of the times, of clients that ask one after the other."""
     times: list[float] = []
     end = time.perf_counter() + SECONDS
@@ -124,7 +105,7 @@ def loaded(port: int, asked: Sequence[bytes], n_clients: int) -> tuple[float, fl
     def ask(number: int) -> None:
         client = Client(port)
         while (start := time.perf_counter()) < end:
-            client(asked[number % len(asked)])
+            answered(client, given[number % len(given)])
             times.append(time.perf_counter() - start)
             number += 7
 
@@ -155,7 +136,7 @@ def bare(opened: Opened, files: Sequence[bytes], n_threads: int) -> float:
         return n_pictures / (time.perf_counter() - start)
 
 
-def overhead(opened: Opened, port: int, asked: Sequence[bytes], files: Sequence[bytes]) -> float:
+def overhead(opened: Opened, port: int, given: Sequence[bytes], files: Sequence[bytes]) -> float:
     """Returns by how many milliseconds a request takes longer than a call, medians of calls that take turns."""
     client, called, requested = Client(port), [], []
 
@@ -169,7 +150,7 @@ def overhead(opened: Opened, port: int, asked: Sequence[bytes], files: Sequence[
             data = files[number % len(files)]
             call = pool.submit(timed, partial(opened.answers, [data], max_pixels=64e6))
             called.append(call.result())
-            requested.append(timed(partial(client, asked[number % len(asked)])))
+            requested.append(timed(partial(answered, client, given[number % len(given)])))
     return 1000.0 * (statistics.median(requested[3:]) - statistics.median(called[3:]))
 
 
@@ -193,19 +174,14 @@ def main() -> None:
         draw(photos, n_images=N_PICTURES)
         run = handful.train(photos, Path(place) / "run").folder
         files = [path.read_bytes() for path in sorted(photos.rglob("*.jpg"))]
-        ours, theirs = free_port(), free_port()
-        servers = [
-            subprocess.Popen([sys.executable, "-m", "handful", "serve", str(run), "--port", str(ours)]),
-            subprocess.Popen([sys.executable, "-m", "benchmarks.serve_speed", "usual", str(run), str(theirs)]),
-        ]
-        try:
-            wait_for(ours)
-            wait_for(theirs)
-            figures = measured(run, files, ours, theirs)
-        finally:
-            for server in servers:
-                server.terminate()
-                server.wait()
+        theirs = free_port()
+        command = [sys.executable, "-m", "benchmarks.serve_speed", "usual", str(run), str(theirs)]
+        with handful_server(run) as ours, subprocess.Popen(command) as usual_server:
+            try:
+                wait_for(theirs)
+                figures = measured(run, files, ours.port, theirs)
+            finally:
+                usual_server.terminate()
     holds = (
         figures["share_of_bare"] >= LEAST_SHARE
         and figures["overhead_ms"] <= MOST_OVERHEAD_MS

@@ -34,9 +34,9 @@ from handful.backbones import (
     untrained,
 )
 from handful.backbones.catalog import SPECS
-from handful.backbones.download import Policy
 from handful.backbones.facts import Source
 from handful.backbones.libraries import LIBRARIES, parse
+from handful.backbones.received import Policy
 from handful.backbones.records import record_path
 from handful.core.errors import ConfigError, MissingExtraError, WeightsError
 from handful.testing.backbone import check_backbone
@@ -257,7 +257,7 @@ def publisher(library, tmp_path):
         thread.join()
 
 
-LOCAL = Policy(hosts=("127.0.0.1",), schemes=("http",))
+LOCAL = Policy(hosts=("127.0.0.1",), schemes=("http",), private=True)
 NAME = "torchvision:lent"
 
 

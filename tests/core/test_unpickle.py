@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import pickle
-import pickletools
 from collections import OrderedDict
 
 import numpy as np
@@ -114,8 +111,6 @@ def test_random_damage_never_escapes_as_another_error():
     for _ in range(300):
         damaged = bytearray(PYTHON_2_BATCH)
         damaged[rng.integers(2, len(damaged))] = rng.integers(256)
-        if any(opcode.name == "LONG_BINPUT" for opcode, _, _ in _opcodes(bytes(damaged))):
-            continue  # asks the unpickler itself for a table of gigabytes
         try:
             read_numpy_pickle(bytes(damaged), encoding="latin1")
         except DataError:
@@ -165,10 +160,3 @@ def test_only_tensors_by_name_are_weights(tmp_path, state):
 def test_a_missing_weights_file_is_named(tmp_path):
     with pytest.raises(WeightsError, match=r"cannot read .*absent\.pth"):
         read_torch_state(tmp_path / "absent.pth")
-
-
-def _opcodes(data):
-    found = []
-    with contextlib.suppress(Exception):  # damaged bytes end the listing early, like the unpickler
-        found.extend(pickletools.genops(io.BytesIO(data)))
-    return found

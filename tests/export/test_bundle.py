@@ -1,13 +1,15 @@
 import dataclasses
 import json
+import time
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from safetensors.torch import save_file
 
 from handful.backbones import find, libraries, locate
 from handful.core.config import ReadingConfig
-from handful.core.errors import BundleError, MissingExtraError
+from handful.core.errors import BundleError, HandfulError, MissingExtraError
 from handful.core.files import sha256_bytes, write_json
 from handful.core.progress import Silent
 from handful.core.records import Head, KernelPart, StackedHead
@@ -120,7 +122,7 @@ def rewrite(folder, change, *, without=""):
         ({"views": ["upside-down"]}, "views "),
         ({"temperature": 0.0}, "not finite"),
         ({"sharpness": -1.0}, "not finite"),
-        ({"temperature": float("nan")}, "not finite"),
+        ({"temperature": float("nan")}, "is not JSON: the number NaN"),
         ({"preprocessing": {}}, "does not describe a model"),
         ({"weights_sha256": ["x"]}, "a text was expected"),
     ],
@@ -129,6 +131,72 @@ def test_a_model_that_was_rewritten_with_nonsense_is_refused(folder, change, mes
     rewrite(folder, change)
     with pytest.raises(BundleError, match=message):
         load(folder)
+
+
+def header(**tensors):
+    """The beginning of a safetensors file: name to kind, shape, and where its bytes end."""
+    entries = {
+        n: {"dtype": kind, "shape": shape, "data_offsets": [0, end]} for n, (kind, shape, end) in tensors.items()
+    }
+    text = json.dumps(entries).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+def numbers(**arrays):
+    return safetensors.numpy.save({name.replace("_", "."): array for name, array in arrays.items()})
+
+
+BOMBS = {
+    "a million million elements": header(w=("F32", [10**6, 10**6], 4 * 10**12)) + bytes(64),
+    "a shape beyond 64 bits": header(w=("F32", [2**62, 8], 64)) + bytes(64),
+    "elements without bytes": header(w=("F32", [10**12], 0)),
+    "a header of 2 ** 60 bytes": (2**60).to_bytes(8, "little") + b"{}",
+    "a header cut off": header(w=("F32", [4], 16))[:20],
+    "no header": b"",
+    "numbers of an unknown kind": header(w=("C999", [4], 16)) + bytes(16),
+    "bytes that overlap": header(a=("F32", [4], 16), b=("F32", [4], 16)) + bytes(16),
+    "another tensor": numbers(w=np.zeros(4, np.float32)),
+}
+
+
+@pytest.mark.parametrize("name", ["heads.safetensors", "trunk-0.safetensors"])
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_weights_that_claim_what_is_not_there_are_refused_before_memory_is_taken(folder, name, bomb):
+    exchange(folder, name, BOMBS[bomb])
+    began = time.process_time()
+    with pytest.raises(
+        HandfulError, match=r"does not describe a model|not a whole safetensors file|which Toy does not"
+    ):
+        load(folder).members[0].trunk.network()
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state | {"stem.0.weight": np.full_like(state["stem.0.weight"], np.nan)}, "not finite numbers"),
+        (
+            lambda state: {name: array.astype(np.int32) for name, array in state.items()},
+            "not finite numbers of the right",
+        ),
+        (lambda state: state | {"stem.0.weight": state["stem.0.weight"][..., :1].copy()}, "has shape"),
+        (lambda state: dict(list(state.items())[1:]), "lack 1 of its tensors"),
+        (lambda state: state | {"extra": np.zeros(1, np.float32)}, "which Toy does not have"),
+        (lambda state: {}, "lack|does not describe"),
+    ],
+)
+def test_a_network_with_other_tensors_is_refused(folder, change, message):
+    state = safetensors.numpy.load((folder / "trunk-0.safetensors").read_bytes())
+    exchange(folder, "trunk-0.safetensors", safetensors.numpy.save(change(state)))
+    with pytest.raises(HandfulError, match=message):
+        load(folder).members[0].trunk.network()
+
+
+def exchange(folder, name, data):
+    """Puts other bytes in the place of a file, as somebody who also changes the manifest."""
+    (folder / name).write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text()) | {name: sha256_bytes(data)}
+    write_json(folder / "manifest.json", manifest)
 
 
 RULES = Rules(
@@ -161,7 +229,7 @@ def test_a_model_of_before_there_were_rules_is_read(folder):
     ("change", "message"),
     [
         ({"answer": {"risk": 2.0, "confidence": 0.8, "n_held_out": 1, "n_answered": 1, "n_wrong": 0}}, "rules "),
-        ({"sets": {"coverage": 0.9, "probability": float("nan"), "n_held_out": 1}}, "rules "),
+        ({"sets": {"coverage": 0.9, "probability": -0.1, "n_held_out": 1}}, "rules "),
         ({"sets": {}}, "does not describe a model"),
         ({"miss": {**dataclasses.asdict(RULES.miss), "label": 3}}, "rules "),
     ],

@@ -137,7 +137,7 @@ def test_without_the_libraries_the_extra_is_named(make_model, monkeypatch):
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "no.onnx").write_bytes(b"no graph")
-    with pytest.raises(ExportError, match=r"no\.onnx cannot be opened by ONNX Runtime"):
+    with pytest.raises(ExportError, match=r"no\.onnx cannot be opened: it is no file in the ONNX format"):
         open_exported(tmp_path / "no.onnx")
     value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "other", [value], [

@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from handful.backbones.download import Policy
+from handful.backbones.received import Policy
 from handful.core.errors import DataError
 from handful.core.progress import Silent
 from handful.reproduce.pictures import CIFAR10, Archive, draw_parts, most_frequent, official, read_pictures
@@ -40,7 +40,7 @@ def published(tmp_path):
 
 
 def archive(url, *, sha256=SHA256):
-    return Archive(url, sha256, len(CONTENT), Policy(hosts=("127.0.0.1",), schemes=("http",)))
+    return Archive(url, sha256, len(CONTENT), Policy(hosts=("127.0.0.1",), schemes=("http",), private=True))
 
 
 def test_the_archive_is_downloaded_once_and_verified(published):

@@ -29,7 +29,7 @@ def made(photos, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HANDFUL_CACHE", str(place / "cache"))
         install_toy_backbone(patch, tmp_path_factory.mktemp("weights"))
-        folder = handful.train(photos, place / "shapes", threads=1).folder
+        folder = handful.train(photos, place / "shapes", backbone="toy", threads=1).folder
     assert os.environ.get("HANDFUL_CACHE") == before
     return folder
 
@@ -100,6 +100,7 @@ def running(start, monkeypatch):
         for server in servers:
             server.should_exit = True
         thread.join(60)
+        servers.clear()  # the class that replaces uvicorn's own knows them until the test is over
         assert not thread.is_alive()
         assert faults == []
 

@@ -85,8 +85,8 @@ def test_corrections_are_learnt_from_beside_the_old_pictures(server, photos, toy
     for number in range(3):
         Image.effect_noise((64, 64), 40.0 + number).convert("RGB").save(tmp_path / "new.png")
         assert server("POST", "/corrections?label=square", (tmp_path / "new.png").read_bytes())[0] == 201
-    plain = handful.train(photos, tmp_path / "plain", threads=1).run
-    more = handful.train(photos, tmp_path / "more", threads=1, add=(str(tmp_path / "corrections"),)).run
+    plain = handful.train(photos, tmp_path / "plain", backbone="toy", threads=1).run
+    more = handful.train(photos, tmp_path / "more", backbone="toy", threads=1, add=(str(tmp_path / "corrections"),)).run
     assert len(more.split.train) == len(plain.split.train) + 3
 
     def tested(run):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -14,12 +12,13 @@ import numpy as np
 import pytest
 
 import handful
+from tests.serve.command import running_command
 
 
 @pytest.fixture
 def other(photos, toy, tmp_path):
     """A run on the same classes with another seed."""
-    return handful.train(photos, tmp_path / "other", threads=1, seed=5, test=1.0).folder
+    return handful.train(photos, tmp_path / "other", backbone="toy", threads=1, seed=5, test=1.0).folder
 
 
 def replace_with(run, other):
@@ -86,32 +85,9 @@ def test_a_folder_that_is_replaced_changes_nothing_until_the_server_is_told(run,
     assert server("GET", "/health")[2] == before
 
 
-CHILD = """
-import sys
-from handful.testing.backbone import install_toy_backbone
-import pytest, pathlib, tempfile
-with pytest.MonkeyPatch.context() as patch:
-    install_toy_backbone(patch, pathlib.Path(tempfile.mkdtemp()))
-    sys.argv = ["handful", "serve", sys.argv[1], "--port", "0"]
-    from handful.cli.main import main
-    main()
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_signals_reload_and_end_the_command(run, other):
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(run)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    ) as process:
-        from tests.serve.conftest import Client
-
-        line = process.stdout.readline()
-        assert "answers at http://127.0.0.1:" in line
-        client = Client(line.split(" at ")[1].split()[0])
+    with running_command(run) as (client, process):
         first = client("GET", "/health")[2]["model_id"]
         replace_with(run, other)
         process.send_signal(signal.SIGHUP)
@@ -119,6 +95,3 @@ def test_signals_reload_and_end_the_command(run, other):
         while client("GET", "/health")[2]["model_id"] == first and time.perf_counter() < deadline:
             time.sleep(0.05)
         assert client("GET", "/health")[2]["model_id"] != first
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-        assert process.stderr.read() == ""

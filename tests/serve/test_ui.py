@@ -12,7 +12,6 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from handful.serve import training
 from handful.serve.apart import Order
 from tests.serve import toy_apart
 
@@ -76,7 +75,7 @@ def test_a_training_is_stopped_and_leaves_nothing(studio, photos, monkeypatch, t
     studio("POST", "/train?effort=quick")
     while not studio("GET", "/training")[2]["bars"]:
         pass
-    assert (tmp_path / "home" / "run").exists()
+    assert (tmp_path / "home" / ".run.partial").exists()
     assert studio("POST", "/train?effort=quick")[0] == 409
     assert studio("POST", "/stop")[2]["state"] == "stopping"
     assert studio.until("done", "failed", "stopped")["state"] == "stopped"
@@ -100,12 +99,19 @@ def test_no_training_outlives_the_server(studio, photos, monkeypatch, tmp_path):
     assert list((tmp_path / "home").iterdir()) == []
 
 
-def test_a_process_that_dies_is_told(studio, photos, monkeypatch):
+def test_a_training_that_is_killed_is_told_and_the_page_goes_on(studio, photos, monkeypatch):
     fill(studio, photos)
-    monkeypatch.setattr(training, "learn", toy_apart.die)
+    monkeypatch.setenv(toy_apart.WAIT, "1.0")
     studio("POST", "/train?effort=quick")
-    facts = studio.until("failed")
-    assert "exit code 9" in facts["told"]
+    while not studio("GET", "/training")[2]["bars"]:
+        pass
+    (process,) = multiprocessing.active_children()
+    process.kill()
+    assert "exit code -9" in studio.until("failed", "done")["told"]
+    assert [len(each["pictures"]) for each in studio("GET", "/classes")[2]] == [16, 16]
+    monkeypatch.setenv(toy_apart.WAIT, "0")
+    assert studio("POST", "/train?effort=quick")[0] == 202
+    assert studio.until("done", "failed")["state"] == "done"
 
 
 def test_why_a_training_cannot_be_is_told_in_the_words_of_the_command_line(studio, photos):

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from handful import export
-from handful.core.files import free_name
+from handful.core.folders import free_name
 from handful.core.machine import count_threads, limit_threads
 from handful.core.progress import Progress, Silent
 

@@ -13,7 +13,8 @@ from handful.api.options import command_line, one_config
 from handful.api.training import Result, train
 from handful.core.config import TrainConfig
 from handful.core.errors import TrainingError
-from handful.core.files import check_cache, free_name
+from handful.core.files import check_cache
+from handful.core.folders import free_name, refuse_held
 from handful.core.machine import count_threads
 from handful.core.progress import Progress, Silent
 from handful.core.records import ImageTable, Split
@@ -83,6 +84,7 @@ def run_study(
     threads, watch = count_threads(config.run.threads), progress or Silent()
     default = Path("study") if resume else free_name(Path("study"))
     folder = Path(os.path.normpath(out)) if out is not None else default
+    refuse_held(folder)
     check_cache()
     table, parts = _study_pictures(Path(data), config, threads=threads, progress=watch)
     command = command_line(Path(data), config, command="study", more={**asdict(asked), "resume": False})

@@ -23,7 +23,8 @@ from handful.backbones import BackboneSpec, LocatedWeights, licence_words
 from handful.core.advice import Decision
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
-from handful.core.files import check_cache, free_name, staged_folder
+from handful.core.files import check_cache
+from handful.core.folders import free_name, staged_folder
 from handful.core.machine import count_threads, describe_machine, limit_threads, versions
 from handful.core.progress import Progress, Silent
 from handful.core.ranking import Ranking
@@ -135,7 +136,7 @@ def train(
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
-    with staged_folder(folder) as staging, limit_threads(threads):
+    with staged_folder(folder, progress=watch) as staging, limit_threads(threads):
         backbones = _told(located(config), config, watch)
         with clock("read pictures"):
             table, parts = _pictures(pictures, config, threads=threads, progress=watch)

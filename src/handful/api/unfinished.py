@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from handful.core.errors import DataError, HandfulError
+from handful.core.parsed import MALFORMED, parse_json
 from handful.images import Place, name_none
 from handful.images.layout import is_film
 
@@ -146,7 +147,12 @@ class Unfinished:
         """Returns the facts of the beginning; None where nothing was begun."""
         if not self._one("SELECT count(*) FROM sqlite_master"):
             return None
-        return {name: json.loads(value) for name, value in self.database.execute("SELECT name, value FROM facts")}
+        try:
+            return {name: parse_json(value) for name, value in self.database.execute("SELECT name, value FROM facts")}
+        except MALFORMED as error:
+            raise HandfulError(
+                f"{self.path} was damaged and cannot be gone on with ({error}). Remove it, and begin again."
+            ) from error
 
     def _list(self, table: str, places: Sequence[Place], *, films: bool) -> None:
         """Puts every picture into a new table, once each."""

@@ -5,7 +5,6 @@ A library is asked once about a network, because importing it and making a netwo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from handful.backbones.licences import UNKNOWN, spdx
 from handful.backbones.records import RECORD_FORMAT, from_record, keep_record, read_record, record_path, shaped
 from handful.backbones.spec import BackboneSpec
 from handful.core.errors import ConfigError, WeightsError
+from handful.core.parsed import parse_json
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 """What a network on the hub says about itself, beside its weights."""
@@ -121,7 +121,7 @@ def read_stated(texts: Mapping[str, bytes]) -> Stated:
     found: dict[str, Mapping[str, Any]] = {}
     for name, text in texts.items():
         try:
-            value = json.loads(text)
+            value = parse_json(text)
         except ValueError as error:
             raise WeightsError(f"{name} is not JSON: {error}. Get the network again.") from error
         if not isinstance(value, dict):

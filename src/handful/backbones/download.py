@@ -3,48 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from handful.backbones.received import Policy, received, without_password
 from handful.core.errors import WeightsError
+from handful.core.files import STALE_SECONDS, staged_file
 from handful.core.progress import Progress
-
-if TYPE_CHECKING:
-    import requests
-
-CHUNK = 1 << 18
-CONNECT_SECONDS, READ_SECONDS = 15, 60
-STALE_SECONDS = 24 * 3600
-"""Age after which a temporary file is left over from a process that was killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Where downloads may go, checked again at every redirect.
-
-    The private addresses behind a name are not looked up: with https the host proves that it is the named one, and
-    behind a proxy there is nothing to look up.
-
-    Attributes:
-        hosts: the allowed hosts; None allows any, for an index that the user configured, behind which files may lie
-            anywhere. The hash decides in either case.
-        schemes: the allowed schemes.
-        max_redirects: redirects to follow.
-    """
-
-    hosts: tuple[str, ...] | None
-    schemes: tuple[str, ...] = ("https",)
-    max_redirects: int = 3
-
-
-OFFICIAL = Policy(hosts=("download.pytorch.org",))
 
 
 def download(url: str, path: Path, *, sha256: str, max_bytes: int, policy: Policy, progress: Progress) -> None:
@@ -64,78 +29,24 @@ def download(url: str, path: Path, *, sha256: str, max_bytes: int, policy: Polic
     Raises:
         WeightsError: the host is not allowed or does not answer, the transfer breaks off, or the bytes are not the
             published ones. Nothing is left under the name.
+        HandfulError: the disk cannot take it; nothing is left either.
     """
-    import requests
-
-    path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(path.parent)
-    temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
-    shown = _without_password(url)
-    try:
-        with _opened(url, policy) as response, temporary.open("xb") as stream:
-            found = hashlib.sha256()
-            n_bytes = 0
-            announced = int(response.headers.get("Content-Length") or 0)
-            with progress.stage(f"Downloading {path.name}", announced or max_bytes) as advance:
-                for chunk in response.iter_content(CHUNK):
-                    n_bytes += len(chunk)
-                    if n_bytes > max_bytes:
-                        raise WeightsError(f"{shown} sends more than the {max_bytes:,} bytes of the published file.")
-                    found.update(chunk)
-                    stream.write(chunk)
-                    advance(len(chunk))
-            stream.flush()
-            os.fsync(stream.fileno())
+    shown = without_password(url)
+    found = hashlib.sha256()
+    n_bytes = 0
+    with staged_file(path, n_bytes=max_bytes) as stream:
+        for chunk in received(url, policy, f"Downloading {path.name}", max_bytes=max_bytes, progress=progress):
+            n_bytes += len(chunk)
+            if n_bytes > max_bytes:
+                raise WeightsError(f"{shown} sends more than the {max_bytes:,} bytes of the published file.")
+            found.update(chunk)
+            stream.write(chunk)
         if not found.hexdigest().startswith(sha256):
             raise WeightsError(
                 f"{shown} sent {n_bytes:,} bytes with SHA-256 {found.hexdigest()}; the published file has {sha256}. "
                 "It was cut short, changed on the way or replaced; it was not kept. Try again, or from another network."
             )
-        temporary.replace(path)
-    except (requests.RequestException, OSError) as error:
-        raise WeightsError(
-            f"could not download {shown}: {_reason(error)}. Check the network and the free space, then try again; "
-            "without a network, carry the file over: handful backbones --export DIR, then --weights DIR."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _opened(url: str, policy: Policy) -> Iterator[requests.Response]:
-    """Opens an address after checking it, and every address that it redirects to."""
-    import requests
-
-    with requests.Session() as session:
-        for _ in range(policy.max_redirects + 1):
-            _check_allowed(url, policy)
-            with session.get(
-                url, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, READ_SECONDS)
-            ) as response:
-                if not response.is_redirect:
-                    if response.status_code != 200:
-                        raise WeightsError(
-                            f"{_without_password(url)} answers {response.status_code} {response.reason}. The file may "
-                            "have moved; look for a newer handful, or give your own file with --weights."
-                        )
-                    yield response
-                    return
-                url = urljoin(url, response.headers["Location"])
-    raise WeightsError(
-        f"{_without_password(url)} was reached after more than {policy.max_redirects} redirects; stopped."
-    )
-
-
-def _check_allowed(url: str, policy: Policy) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in policy.schemes:
-        raise WeightsError(
-            f"weights are downloaded by {' or '.join(policy.schemes)} only, not from {_without_password(url)}."
-        )
-    if policy.hosts is not None and parts.hostname not in policy.hosts:
-        raise WeightsError(
-            f"{_without_password(url)} is on host {parts.hostname!r}; weights come from {', '.join(policy.hosts)} only."
-        )
 
 
 def _remove_stale(folder: Path) -> None:
@@ -145,18 +56,3 @@ def _remove_stale(folder: Path) -> None:
                 left_over.unlink()
         except FileNotFoundError:
             continue  # another process was quicker
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _reason(error: Exception) -> str:
-    """Returns the innermost cause in a few words, without the address and its password."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        inner = error.__cause__ or error.__context__
-        if not isinstance(inner, Exception):
-            break
-        error = inner
-    return f"{type(error).__name__}: {error}".split(" (Caused")[0]

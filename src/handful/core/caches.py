@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from handful.core.files import cache_folder
+from handful.core.files import STALE_SECONDS, TEMPORARY, cache_folder
 
 PURPOSES = {
     "features": "what networks made of your pictures",
@@ -40,11 +40,8 @@ REMADE = {
 }
 """The rooms whose content is computed again when it is missing, and the names that handful gives to files there."""
 
-UNFINISHED = r"([^/]+/)?\.[^/]+\.[0-9a-f]{16}\.tmp"
+UNFINISHED = rf"([^/]+/)?{TEMPORARY}"
 """Files under way (`files.write_bytes`): they have no name yet, and are left over where their process was killed."""
-
-STALE_SECONDS = 24 * 3600
-"""Age after which a file under way is taken for left over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -22,8 +24,11 @@ LIMIT_VARIABLE = "HANDFUL_CACHE_LIMIT"
 DEFAULT_LIMIT = "10GB"
 """Of features: those of two million pictures with 1280 features each."""
 
-IN_PROGRESS = ".in-progress"
-"""Marks a folder whose content is still being made beside it."""
+TEMPORARY = r"\.[^/]+\.[0-9a-f]{16}\.tmp"
+"""The names of files that are being written; one that is left over was its process's, which was killed."""
+
+STALE_SECONDS = 24 * 3600
+"""Age after which what is being written is taken for left over, where nobody can say whose it is."""
 
 
 def cache_folder(room: str) -> Path:
@@ -46,10 +51,12 @@ def check_cache() -> None:
     cache_limit()
     folder = cache_folder("")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         probe = folder / f".{secrets.token_hex(8)}.tmp"
-        probe.open("x").close()
-        probe.unlink()
+        try:
+            probe.write_bytes(b"1")
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise HandfulError(
             f"the cache {folder} cannot be written to: {error.strerror or error}. Set {CACHE_VARIABLE} to a folder "
@@ -77,20 +84,27 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         HandfulError: the file cannot be written (no space, no permission); nothing is left behind.
     """
-    with staged_file(path) as stream:
+    with staged_file(path, n_bytes=len(data)) as stream:
         stream.write(data)
 
 
 @contextmanager
-def staged_file(path: Path) -> Iterator[BinaryIO]:
+def staged_file(path: Path, *, n_bytes: int | None = None) -> Iterator[BinaryIO]:
     """Opens a new file that takes its name, as with `write_bytes`, when all of it has been written.
+
+    An OSError in the context is taken for one of the writing; others are for the caller to turn into its own.
+
+    Args:
+        path: of the file.
+        n_bytes: how many it will have, where that is known; told where they do not fit.
 
     Raises:
         HandfulError: it cannot be written; nothing is left behind.
     """
+    temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
+    n_written = 0
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
+        make_folder(path.parent)
         try:
             with temporary.open("xb") as stream:
                 yield stream
@@ -98,77 +112,62 @@ def staged_file(path: Path) -> Iterator[BinaryIO]:
                 os.fsync(stream.fileno())
             temporary.replace(path)
         except BaseException:
+            n_written = temporary.stat().st_size if temporary.exists() else 0
             temporary.unlink(missing_ok=True)
             raise
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
-        raise HandfulError(
-            f"could not write {path}: {error.strerror or error}. "
-            "Check the free space and the permissions of the folder, or choose another one."
-        ) from error
+        needed = f"more than {n_written:,}" if n_bytes is None else f"{n_bytes:,}"
+        raise HandfulError(f"could not write {path}: {_reason(error, path.parent, needed)}") from error
 
 
-@contextmanager
-def staged_folder(folder: Path) -> Iterator[Path]:
-    """Reserves a name for a folder and opens a temporary one beside it, which takes the name when all went well.
+def move(path: Path, to: Path) -> None:
+    """Gives a finished file or folder another name on the same disk, in one step, and brings that to the disk.
 
-    While the work lasts the folder exists and holds only a marker, so that two runs never take one name; the finished
-    folder replaces it in one step. When the work fails, both are removed.
+    A file that has the name is replaced; of a file from elsewhere the content is flushed first. That of a folder has
+    to be written by this module.
 
     Raises:
-        HandfulError: something of that name exists, or the place cannot be written to; raised before any work.
+        OSError: that cannot be done.
     """
-    refuse_existing(folder)
-    staging = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.partial"
-    marker = folder / IN_PROGRESS
+    if path.is_file():
+        with path.open("rb+") as stream:
+            os.fsync(stream.fileno())
+    make_folder(to.parent)
+    path.replace(to)
+    for folder in {path.parent, to.parent}:
+        flush_folder(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it, whose names then survive a power cut, unless they are there.
+
+    Raises:
+        OSError: that cannot be done.
+    """
+    if folder.is_dir() or folder == folder.parent:
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    flush_folder(folder.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Brings a folder's list of names to the disk, where the system can do that."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.open("x").close()
-        staging.mkdir()
-    except FileExistsError:
-        raise HandfulError(f"{folder} was just taken by another run. Choose another name with --out.") from None
-    except OSError as error:
-        raise HandfulError(
-            f"cannot create {folder}: {error.strerror or error}. Choose a folder that you may write to, with --out."
-        ) from error
-    try:
-        yield staging
-        marker.unlink(missing_ok=True)
-        folder.rmdir()
-        staging.rename(folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        marker.unlink(missing_ok=True)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    _flush_folder(folder.parent)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def refuse_existing(folder: Path) -> None:
-    """Raises HandfulError where a folder cannot be made: it exists and is not empty, or has no name of its own."""
-    whole = folder.absolute()
-    if not whole.name or whole.resolve() == Path.cwd():
-        raise HandfulError(f"{str(folder)!r} is not the name of a new folder. Give one, for instance --out run.")
-    try:
-        taken = whole.exists() and (not whole.is_dir() or any(whole.iterdir()))
-    except OSError as error:
-        raise HandfulError(f"{folder} cannot be used: {error.strerror}. Choose another name with --out.") from error
-    if taken:
-        raise HandfulError(
-            f"{folder} exists already, and nothing is overwritten. Choose another name, for instance "
-            f"--out {free_name(folder)}."
-        )
-
-
-def free_name(folder: Path) -> Path:
-    """Returns the folder's own name, or the first of name-2, name-3, ... that is not taken."""
-    number = 1
-    free = folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return free
+def remove_unfinished(folder: Path) -> None:
+    """Removes the files that processes which were killed left half written in a folder that nobody else writes to."""
+    for path in folder.rglob(".*.tmp"):
+        if re.fullmatch(TEMPORARY, path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -186,6 +185,17 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(_without_nan(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
+def _reason(error: OSError, folder: Path, needed: str) -> str:
+    """Returns why something could not be written, and what to do; where the disk is full, with the bytes."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{error.strerror or error}. Check the permissions of the folder, or choose another one."
+    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(there).free
+    return (
+        f"{error.strerror}. It needs {needed} bytes, and {free:,} are free there. Make room, or choose another place."
+    )
+
+
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _without_nan(item) for key, item in value.items()}
@@ -198,13 +208,3 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
+from handful.core.parsed import parse_json
 
 
 def memory_of(facts: Mapping[str, Any]) -> Path:
@@ -19,7 +19,7 @@ def memory_of(facts: Mapping[str, Any]) -> Path:
 def recall(memory: Path) -> dict[str, Any]:
     """Returns what is remembered; nothing where there is no such file, or one that cannot be understood."""
     try:
-        found = json.loads(memory.read_text(encoding="utf-8"))
+        found = parse_json(memory.read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -7,7 +7,6 @@ catalogue and the format allow before it is used.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -22,6 +21,7 @@ from handful.backbones import find, from_record, record, require
 from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, sha256_file, write_bytes, write_json
+from handful.core.parsed import MALFORMED, parse_json
 from handful.core.records import FeatureArray, FloatArray, Head, KernelPart, Nonlinearity, StackedHead
 from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
 from handful.features import VIEWS, Pool, Preprocessing, find_engine, trunk_from_state
@@ -96,7 +96,7 @@ def load(run: Path) -> Model:
         rules = _rules(facts["rules"], heads, n_classes=len(classes)) if facts.get("rules") else None
         reading = TrainConfig.of(facts["reading"]).reading
         full_scale = int(facts["full_scale"])
-    except (KeyError, TypeError, ValueError, ConfigError, safetensors.SafetensorError) as error:
+    except (*MALFORMED, ConfigError, safetensors.SafetensorError) as error:
         raise BundleError(
             f"{folder / MODEL} does not describe a model that this version can use: {error}. {AGAIN}"
         ) from error
@@ -273,7 +273,7 @@ def _verified(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
 
 def _json(path: Path, data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(data)
+        value = parse_json(data)
     except ValueError as error:
         raise BundleError(f"{path} is not JSON: {error}. {AGAIN}") from error
     if not isinstance(value, dict):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from handful.core.errors import ExportError, MissingExtraError
 from handful.core.files import dump_json
+from handful.core.parsed import parse_json
 from handful.core.records import StackedHead
 from handful.export.answers import apply_rules, average, probabilities
 from handful.export.graph import LARGEST, Graph
@@ -23,6 +23,9 @@ FORMAT = 1
 """Of the metadata in the file."""
 
 PICTURE = "picture"
+
+LARGEST_SIZE = 65_535
+"""Of a side in pixels, and of a full scale."""
 
 
 def require_onnx() -> None:
@@ -145,8 +148,12 @@ def _facts(model: Model, precision: Precision) -> dict[str, object]:
 def read_facts(metadata: dict[str, str]) -> dict[str, object]:
     """Returns the metadata of an exported file as values; raises ExportError where they are not handful's."""
     try:
-        facts = {name: json.loads(metadata[name]) for name in ("format", "classes", "inputs", "full_scale")}
-    except (KeyError, ValueError) as error:
+        facts = {name: parse_json(metadata[name]) for name in ("format", "classes", "inputs", "full_scale")}
+        sizes = [facts["full_scale"], *dict(facts["inputs"]).values()]
+        is_plain = all(isinstance(name, str) for name in facts["classes"]) and isinstance(facts["classes"], list)
+        if not is_plain or not all(isinstance(size, int) and 0 < size <= LARGEST_SIZE for size in sizes):
+            raise ValueError("values that cannot be")
+    except (KeyError, ValueError, TypeError) as error:
         raise ExportError(f"the file was not made by `handful export`: {error} in its metadata.") from error
     if facts["format"] != FORMAT:
         raise ExportError(f"the file is of format {facts['format']!r}; this version reads {FORMAT}. Export it again.")

@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from handful.core.errors import ExportError
-from handful.core.files import staged_folder, write_bytes, write_json, write_text
+from handful.core.files import write_bytes, write_json, write_text
+from handful.core.folders import staged_folder
 from handful.core.progress import Progress
 from handful.export.eight_bits import EightBits, measure_eight_bits
 from handful.export.golden import LARGEST_DIFFERENCE, Compared, compare, golden_pictures
@@ -71,7 +72,7 @@ def write_onnx(
         HandfulError: the folder exists, or cannot be written to.
     """
     require_onnx()
-    with staged_folder(folder) as staging:
+    with staged_folder(folder, progress=progress) as staging:
         progress.say("Writing the model as one ONNX file.")
         data = to_onnx(model)
         for name, picture in golden_pictures():

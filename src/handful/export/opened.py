@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -68,7 +69,7 @@ class Opened:
 
 
 def open_exported(file: Path | bytes, *, threads: int = 1) -> Opened:
-    """Opens a file that `handful export` made.
+    """Opens a file that `handful export` made; nothing else is read, whatever the file says.
 
     Args:
         file: its place, or its bytes.
@@ -76,22 +77,62 @@ def open_exported(file: Path | bytes, *, threads: int = 1) -> Opened:
 
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
-        ExportError: it is no such file.
+        ExportError: it is no such file, a link, or refers to other files.
     """
     require_onnx()
     import onnxruntime
 
+    data = file if isinstance(file, bytes) else _read(file)
+    what = "the model" if isinstance(file, bytes) else str(file)
+    _refuse_others(data, what)
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    data = file if isinstance(file, bytes) else str(file)
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of a foreign library, with kinds of its own
-        what = "the model" if isinstance(file, bytes) else str(file)
         raise ExportError(
             f"{what} cannot be opened by ONNX Runtime: {str(error).splitlines()[0][:200]}. Export it again."
         ) from error
     facts = cast(Any, read_facts(session.get_modelmeta().custom_metadata_map))
     names = tuple(value.name for value in session.get_outputs())
     return Opened(session, tuple(facts["classes"]), dict(facts["inputs"]), int(facts["full_scale"]), names)
+
+
+def _read(path: Path) -> bytes:
+    """Returns the bytes of a file that has this one name."""
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise ExportError(
+                f"{path} is a link, or no file; what it stands for may lie anywhere. Copy the exported file itself."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ExportError(f"{path} cannot be opened: {error.strerror}. Name a file that was exported.") from error
+
+
+def _refuse_others(data: bytes, what: str) -> None:
+    """Raises ExportError where a file in the ONNX format is damaged, or refers to other files."""
+    import onnx
+
+    try:
+        model = onnx.load_from_string(data)
+    except Exception as error:  # of the library that parses, with kinds of its own
+        raise ExportError(f"{what} cannot be opened: it is no file in the ONNX format. Export it again.") from error
+    outside = next(_outside(model), None)
+    if outside is not None:
+        raise ExportError(
+            f"{what} keeps {outside[:200]!r} in another file, and an exported model is one file. Export it again."
+        )
+
+
+def _outside(message: Any) -> Iterator[str]:
+    """Yields the tensors of an ONNX message, at any depth, whose values lie in other files."""
+    for field, value in message.ListFields():
+        if field.name in ("data_location", "external_data"):
+            yield str(message.name)
+        elif field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _outside(part)

@@ -7,7 +7,6 @@ is read (another process made room) stays readable where the system allows it, a
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
+from handful.core.parsed import MALFORMED, parse_json
 from handful.core.records import IntArray
 
 Rows = npt.NDArray[np.floating[Any]]
@@ -83,14 +83,14 @@ def read_header(stream: BufferedReader) -> Shard | None:
     try:
         stream.seek(0)
         length = int.from_bytes(stream.read(8), "little")
-        header = json.loads(stream.read(min(length, MAX_HEADER)))
+        header = parse_json(stream.read(min(length, MAX_HEADER)))
         keys, values = header["keys"], header["values"]
         shape = tuple(int(size) for size in values["shape"])
         keys_at, rows_at = (8 + length + int(tensor["data_offsets"][0]) for tensor in (keys, values))
         shard = Shard(DTYPES[values["dtype"]], shape, keys_at, rows_at)
         end = max(keys_at + shape[0] * DIGEST, rows_at + math.prod(shape) * shard.dtype.itemsize)
         fits = keys["dtype"] == "U8" and min(shape) > 0 and min(keys_at, rows_at) > 0 and end <= stream.seek(0, 2)
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
+    except (OSError, *MALFORMED):
         return None
     return shard if fits else None
 

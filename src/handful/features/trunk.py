@@ -8,7 +8,7 @@ from functools import cache as once
 from typing import TYPE_CHECKING, Any, Literal
 
 from handful.backbones import BackboneSpec, LocatedWeights, Tap, from_state, load, state_of
-from handful.core.errors import ConfigError, HandfulError
+from handful.core.errors import BundleError, ConfigError, HandfulError
 from handful.core.progress import Progress
 from handful.core.remembered import memory_of, recall, remember
 from handful.features import cache
@@ -217,9 +217,17 @@ def trunk_from_state(
     """Returns the trunk with weights of its own (a bundle's, or just trained), in the safetensors format."""
 
     def network() -> Network:
+        import safetensors
         import safetensors.torch
 
-        return _pooled(from_state(spec, safetensors.torch.load(state)), pool)
+        try:
+            tensors = safetensors.torch.load(state)
+        except (safetensors.SafetensorError, ValueError, KeyError) as error:
+            raise BundleError(
+                f"the weights of {spec.title} in the model are not a whole safetensors file: {error}. Copy the run "
+                "folder again from where it was made, or train again."
+            ) from error
+        return _pooled(from_state(spec, tensors), pool)
 
     return FrozenTrunk(spec, tap, sha256, once(network), lambda: state, engine, reason, pool)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handful.core.caches import CacheFile, Freed, remade, remove
+from handful.core.parsed import MALFORMED, parse_json
 from handful.features.shards import read_header
 
 ROOM = "features"
@@ -121,7 +121,7 @@ def _count_rows(path: Path) -> int:
 def _kind(path: Path) -> Kind:
     """Returns what a space says about itself; a file that is missing, broken or not ours says nothing."""
     try:
-        facts = json.loads(path.read_bytes())
+        facts = parse_json(path.read_bytes())
         if "trunk" in facts:
             return Kind(str(facts["trunk"]), str(facts["tap"]), view="weights, for models")
         return Kind(
@@ -131,7 +131,7 @@ def _kind(path: Path) -> Kind:
             str(facts["precision"]),
             _series(str(facts["view"])),
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, *MALFORMED):
         return Kind()
 
 

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from handful.core.machine import processor
+from handful.core.parsed import MALFORMED
 from handful.core.remembered import memory_of, recall, remember
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _known_gain() -> float:
     memory = memory_of(facts)
     try:
         return float(recall(memory)["bfloat16_gain"])
-    except (ValueError, TypeError, KeyError):
+    except MALFORMED:
         gain = bfloat16_gain()
     remember(memory, {**facts, "bfloat16_gain": gain})
     return gain

@@ -12,17 +12,19 @@ import gzip
 import lzma
 import os
 import re
-import secrets
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from handful.core.errors import DataError
-from handful.core.files import cache_folder, sha256_file
+from handful.core.files import cache_folder, sha256_file, staged_file
 from handful.images.sources import Entry, is_hidden, printable
 from handful.images.unreadable import UnreadableError
 
@@ -36,10 +38,21 @@ DAMAGES = (
     ValueError,
     NotImplementedError,
     RuntimeError,
+    MemoryError,
     zlib.error,
     lzma.LZMAError,
 )
 """What the standard library raises on damaged, encrypted or oddly compressed archives."""
+
+MAX_HEADER = 1 << 20
+"""Bytes that a tar may spend on one member's name and attributes."""
+
+END = struct.Struct("<4s4H2LH")
+END_64 = struct.Struct("<4sQ2H2L4Q")
+LONGEST_COMMENT = (1 << 16) - 1
+DIRECTORY_ENTRY = b"PK\x01\x02"
+LEAST_ENTRY = 46
+"""The records at the end of a zip archive, and what stands before each member in its list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,7 @@ class ArchiveLimits:
 
     Attributes:
         members: files and folders in it.
+        depth: folders inside each other.
         total_bytes: its size when unpacked.
         ratio: unpacked size as a multiple of the packed one. Pictures are compressed already, so theirs is near 1;
             looked at only above `ratio_from` bytes, because a few flat drawings may have any ratio.
@@ -55,6 +69,7 @@ class ArchiveLimits:
     """
 
     members: int = 1_000_000
+    depth: int = 100
     total_bytes: int = 20 * 10**9
     ratio: float = 200.0
     ratio_from: int = 100 * 10**6
@@ -70,6 +85,7 @@ def open_zip(path: Path, limits: ArchiveLimits = LIMITS) -> ZipSource:
         DataError: damaged, or with names or sizes that no honest archive has.
     """
     try:
+        _check_directory(path, limits)
         archive = zipfile.ZipFile(path)
     except DAMAGES as error:
         raise _damaged(path, error) from None
@@ -78,14 +94,27 @@ def open_zip(path: Path, limits: ArchiveLimits = LIMITS) -> ZipSource:
     entries: dict[str, Entry] = {}
     for count, info in enumerate(archive.infolist(), start=1):
         total += info.file_size
-        _check_limits(path, limits, members=count, unpacked=total, packed=packed)
-        name = _safe_name(path, info.orig_filename)
+        _check_limits(path, limits, members=count, unpacked=total, packed=packed, at=info.orig_filename)
+        name = _safe_name(path, info.orig_filename, limits)
         if not name or is_hidden(name):
             continue
         is_folder = info.orig_filename.endswith(("/", "\\"))
         _take(path, entries, Entry(name, is_folder=is_folder, reason=_zip_fault(info)))
         members[name] = info
     return ZipSource(path, archive, members, tuple(entries.values()))
+
+
+def is_tar(path: Path) -> bool:
+    """Returns whether a file begins as a tar archive does, compressed or not; reads one block of it."""
+    unpack = _compression(path)
+    try:
+        with unpack(path, "rb") if unpack else path.open("rb") as stream:
+            block = stream.read(tarfile.BLOCKSIZE)
+        if any(block):
+            tarfile.TarInfo.frombuf(block, tarfile.ENCODING, "surrogateescape")
+    except DAMAGES:
+        return False
+    return len(block) == tarfile.BLOCKSIZE
 
 
 def open_tar(path: Path, limits: ArchiveLimits = LIMITS) -> TarSource:
@@ -98,10 +127,12 @@ def open_tar(path: Path, limits: ArchiveLimits = LIMITS) -> TarSource:
         plain = _uncompressed(path, limits)
         places: dict[str, tuple[int, int]] = {}
         entries: dict[str, Entry] = {}
-        with tarfile.open(plain, "r:") as archive:
+        with _Headers(plain) as headers, tarfile.open(fileobj=headers, mode="r:") as archive:
             for count, member in enumerate(archive, start=1):
-                _check_limits(path, limits, members=count)
-                name = _safe_name(path, member.name)
+                _check_limits(path, limits, members=count, at=member.name)
+                if member.size < 0:
+                    raise tarfile.ReadError(f"{printable(member.name)[:200]!r} has less than no bytes")
+                name = _safe_name(path, member.name, limits)
                 if not name or is_hidden(name):
                     continue
                 _take(path, entries, Entry(name, is_folder=member.isdir(), reason=_tar_fault(member)))
@@ -190,34 +221,77 @@ class TarSource:
         return data
 
 
-def _uncompressed(path: Path, limits: ArchiveLimits) -> Path:
-    """Returns a tar that is not compressed: the archive itself, or its one unpacked copy in the cache."""
+class _Headers(FileIO):
+    """A tar whose members' names and attributes are read, and only these: the rest is skipped."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Returns bytes; none of the pieces that a header asks for is larger than an honest one."""
+        if size is None or not 0 <= size <= MAX_HEADER:
+            raise tarfile.ReadError(f"a name or attribute of more than {MAX_HEADER:,} bytes")
+        return super().read(size)
+
+
+def _compression(path: Path) -> Callable[..., Any] | None:
+    """Returns what opens a compressed file, by its first bytes; None for others."""
     with path.open("rb") as stream:
         start = stream.read(8)
-    unpack = next((opener for magic, opener in COMPRESSIONS if start.startswith(magic)), None)
+    return next((opener for magic, opener in COMPRESSIONS if start.startswith(magic)), None)
+
+
+def _check_directory(path: Path, limits: ArchiveLimits) -> None:
+    """Raises DataError where a zip lists too many members, before the standard library makes an object of each."""
+    with path.open("rb") as stream:
+        n_bytes = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, n_bytes - END.size - END_64.size - 20 - LONGEST_COMMENT))
+        tail = stream.read()
+        end, end_64 = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
+        if end < 0 or len(tail) - end < END.size:
+            return
+        at = n_bytes - len(tail) + end
+        size = END.unpack_from(tail, end)[5]
+        if end_64 >= 0 and len(tail) - end_64 >= END_64.size:
+            at, size = n_bytes - len(tail) + end_64, END_64.unpack_from(tail, end_64)[8]
+        if size <= limits.members * LEAST_ENTRY:
+            return
+        stream.seek(max(0, at - size))
+        n_members = stream.read(size).count(DIRECTORY_ENTRY)
+    _check_limits(path, limits, members=n_members)
+
+
+def _uncompressed(path: Path, limits: ArchiveLimits) -> Path:
+    """Returns a tar that is not compressed: the archive itself, or its one unpacked copy in the cache."""
+    unpack = _compression(path)
     if unpack is None:
         return path
     target = cache_folder("archives") / f"{sha256_file(path)}.tar"
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     packed, total = path.stat().st_size, 0
-    try:
-        with unpack(path, "rb") as source, temporary.open("xb") as copy:
-            while piece := source.read(PIECE):
-                total += len(piece)
-                _check_limits(path, limits, unpacked=total, packed=packed)
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with staged_file(target) as copy:
+        for piece in _pieces(path, unpack):
+            total += len(piece)
+            _check_limits(path, limits, unpacked=total, packed=packed)
+            copy.write(piece)
     return target
 
 
-def _check_limits(path: Path, limits: ArchiveLimits, *, members: int = 0, unpacked: int = 0, packed: int = 1) -> None:
+def _pieces(path: Path, unpack: Callable[..., Any]) -> Iterator[bytes]:
+    """Yields what a compressed file holds.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        with unpack(path, "rb") as source:
+            while piece := source.read(PIECE):
+                yield piece
+    except DAMAGES as error:
+        raise _damaged(path, error) from None
+
+
+def _check_limits(
+    path: Path, limits: ArchiveLimits, *, members: int = 0, unpacked: int = 0, packed: int = 1, at: str = ""
+) -> None:
     if members > limits.members:
         fault = f"has more than {limits.members:,} members"
     elif unpacked > limits.total_bytes:
@@ -226,22 +300,27 @@ def _check_limits(path: Path, limits: ArchiveLimits, *, members: int = 0, unpack
         fault = f"unpacks to more than {limits.ratio:g} times its size"
     else:
         return
-    raise DataError(f"{path} {fault}, which no archive of pictures should. Unpack what you need, and give the folder.")
+    where = f" (at its member {printable(at)[:200]!r})" if at else ""
+    raise DataError(
+        f"{path} {fault}{where}, which no archive of pictures should. Unpack what you need, and give the folder."
+    )
 
 
-def _safe_name(path: Path, name: str) -> str:
+def _safe_name(path: Path, name: str, limits: ArchiveLimits) -> str:
     """Returns a member's name with forward slashes and without "." parts; "" for the root itself.
 
     Names are keys here, never paths. One that points elsewhere still means that the archive is not what it should be.
     """
     slashed = printable(name.replace("\\", "/"))
     parts = [part for part in slashed.split("/") if part not in ("", ".")]
-    if "\0" in slashed or slashed.startswith("/") or re.match(r"[A-Za-z]:", slashed) or ".." in parts:
-        raise DataError(
-            f"{path} has a member named {name[:200]!r}, which points outside the archive: it is damaged or made to do "
-            "harm. Expected names below the archive's root; get it from where you trust, or unpack what you need."
-        )
-    return "/".join(parts)
+    is_outside = "\0" in slashed or slashed.startswith("/") or re.match(r"[A-Za-z]:", slashed) or ".." in parts
+    if not is_outside and len(parts) <= limits.depth:
+        return "/".join(parts)
+    fault = "points outside the archive" if is_outside else f"lies more than {limits.depth} folders deep"
+    raise DataError(
+        f"{path} has a member named {name[:200]!r}, which {fault}: it is damaged or made to do harm. Expected names "
+        "below the archive's root; get it from where you trust, or unpack what you need."
+    )
 
 
 def _take(path: Path, entries: dict[str, Entry], entry: Entry) -> None:

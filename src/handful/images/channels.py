@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ FULL_SCALES = (255, 1023, 4095, 16383, 65535)
 """What white may be in pictures of 8 to 16 bits; cameras and microscopes have 8, 10, 12, 14 or 16."""
 
 DEFAULT_FULL_SCALE = FULL_SCALES[-1]
+
+BAND = 1 << 18
+"""Pixels that are converted at a time where that takes several times their memory."""
 
 OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 """The byte order that makes Pillow, which keeps the upper byte of 16-bit colours, keep the lower one."""
@@ -70,26 +74,41 @@ def scale_for(maxima: Iterable[int]) -> int:
 
 def deep_to_8_bits(values: npt.NDArray[Any], full_scale: int) -> PixelArray:
     """Scales uint16 (H, W, 1 or 3 or 4) to uint8 (H, W, 3): round(255 value / full_scale), alpha laid over white."""
+    scaled = np.empty((*values.shape[:2], 3), dtype=np.uint8)
+    for rows in _bands(*values.shape[:2]):
+        scaled[rows] = _scaled(values[rows], full_scale)
+    return scaled
+
+
+def _scaled(values: npt.NDArray[Any], full_scale: int) -> PixelArray:
     colours = np.minimum(values[:, :, :3].astype(np.float64) * (255.0 / full_scale), 255.0)
     if values.shape[2] == 4:
         alpha = values[:, :, 3:].astype(np.float64) / 65535.0
         colours = colours * alpha + 255.0 * (1.0 - alpha)
-    rounded = np.rint(colours).astype(np.uint8)
-    return np.repeat(rounded, 3, axis=2) if rounded.shape[2] == 1 else rounded
+    return np.asarray(np.rint(colours).astype(np.uint8))
+
+
+def _bands(height: int, width: int) -> Iterator[slice]:
+    """Yields the rows of a picture in bands, so that what lies between two forms of it takes little memory."""
+    n_rows = max(1, BAND // max(width, 1))
+    return (slice(start, min(start + n_rows, height)) for start in range(0, height, n_rows))
 
 
 def _from_wide_numbers(image: Image.Image) -> Channels:
     """Returns the values of a 32-bit picture as 16 bits: fractions from 0 to 1 fill the range, others must fit."""
     numbers = np.asarray(image)
-    if not np.isfinite(numbers).all():
+    low, high = float(numbers.min()), float(numbers.max())  # each is NaN where any number is
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise UnreadableError("it holds values that are not finite numbers")
-    low, high = float(numbers.min()), float(numbers.max())
     if low < 0 or high > 65535:
         raise UnreadableError(f"its values go from {low:g} to {high:g}; expected 0 to 65535, or fractions from 0 to 1")
     if image.mode == "I":
         return Channels(numbers.astype(np.uint16)[:, :, None])
     factor, note = (65535.0, "fractions, 1 taken as white") if high <= 1.0 else (1.0, "numbers rounded to integers")
-    return Channels(np.rint(numbers.astype(np.float64) * factor).astype(np.uint16)[:, :, None], (note,))
+    whole = np.empty((*numbers.shape, 1), dtype=np.uint16)
+    for rows in _bands(*numbers.shape):
+        whole[rows, :, 0] = np.rint(numbers[rows].astype(np.float64) * factor).astype(np.uint16)
+    return Channels(whole, (note,))
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -112,7 +131,10 @@ def _two_bytes(upper: Image.Image, lower: ImageFile.ImageFile, raw_mode: str) ->
 
 
 def _to_rgb(image: Image.Image) -> PixelArray:
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        over = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    if image.mode not in ("RGBA", "RGBa", "LA", "La", "PA") and "transparency" not in image.info:
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    opaque = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for rows in _bands(image.height, image.width):
+        over = image.crop((0, rows.start, image.width, rows.stop)).convert("RGBA")
+        opaque[rows] = np.asarray(Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB"))
+    return opaque

@@ -24,6 +24,8 @@ FOLDER = "cifar-10-batches-py/"
 META = "batches.meta"
 BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
 SIDE = 32
+LONGEST_NAME = 100
+"""Letters in the name of a class; every picture's name holds it."""
 
 
 def find_batches(source: ListedSource) -> str | None:
@@ -52,8 +54,8 @@ def open_batches(source: ListedSource, folder: str, path: Path) -> CifarSource:
         DataError: a batch is damaged or not what it should be.
     """
     meta = _unpickled(source, folder + META, path)
-    names = [_text(name) for name in meta.get("label_names", ())]
-    if not names:
+    names = [_text(name) for name in meta.get("label_names") or ()]
+    if not names or max(map(len, names)) > LONGEST_NAME:
         raise DataError(f"{path}: {META} holds no label_names; expected CIFAR-10's python version. Get it again.")
     pixels: list[PixelArray] = []
     places: dict[str, tuple[int, int]] = {}

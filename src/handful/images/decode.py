@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from handful.core.errors import MissingExtraError
-from handful.core.files import sha256_bytes
 from handful.core.records import PixelArray
+from handful.images.anatomy import refuse_excess
 from handful.images.channels import Channels, deep_to_8_bits, read_channels
 from handful.images.dicom import is_dicom, open_dicom
 from handful.images.quiet import quiet_pillow
@@ -68,12 +69,16 @@ class Decoded:
 
     def pixel_sha256(self) -> str:
         """Returns a hash of shape and values; before any scaling, so that it does not depend on the data set."""
-        header = f"{self.values.dtype.name} {self.values.shape}".encode()
-        return sha256_bytes(header + np.ascontiguousarray(self.values).tobytes())
+        known = hashlib.sha256(f"{self.values.dtype.name} {self.values.shape}".encode())
+        known.update(np.ascontiguousarray(self.values).data)
+        return known.hexdigest()
 
     def rgb(self, full_scale: int) -> PixelArray:
         """Returns uint8 (H, W, 3); in pictures of more than 8 bits, `full_scale` becomes 255."""
-        return deep_to_8_bits(self.values, full_scale) if self.values.dtype == np.uint16 else self.values
+        if self.values.dtype != np.uint16:
+            return self.values
+        with reasons():
+            return deep_to_8_bits(self.values, full_scale)
 
 
 def decode(data: bytes, *, max_pixels: float, shortest: int | None = None) -> Decoded:
@@ -93,7 +98,8 @@ def decode(data: bytes, *, max_pixels: float, shortest: int | None = None) -> De
         return _decode_heic(data, max_pixels)
     if is_dicom(data):
         return _decode_dicom(data, max_pixels)
-    with _reasons():
+    refuse_excess(data)
+    with reasons():
         if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             _refuse_cut_tiff(data)
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -120,7 +126,7 @@ def _decoded(channels: Channels, orientation: int, name: str, notes: list[str]) 
 
 
 @contextmanager
-def _reasons() -> Iterator[None]:
+def reasons() -> Iterator[None]:
     """Turns whatever a decoder raises on foreign bytes into one kind of error with a readable reason."""
     try:
         with quiet_pillow():
@@ -239,7 +245,7 @@ def _decode_heic(data: bytes, max_pixels: float) -> Decoded:
         import pillow_heif
     except ImportError:
         raise UnreadableError(str(MissingExtraError("reading HEIC pictures", "heic")), lasting=False) from None
-    with _reasons():
+    with reasons():
         file = pillow_heif.open_heif(io.BytesIO(data))
         _check_size(file.size, max_pixels)
         notes = ["the first of the pictures in its file"] if len(file) > 1 else []
@@ -249,7 +255,7 @@ def _decode_heic(data: bytes, max_pixels: float) -> Decoded:
 
 
 def _decode_dicom(data: bytes, max_pixels: float) -> Decoded:
-    with _reasons():
+    with reasons():
         slide = open_dicom(data)
         _check_size(slide.size, max_pixels)
         return Decoded(np.ascontiguousarray(slide.values()), "DICOM", slide.notes())

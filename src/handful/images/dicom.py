@@ -20,6 +20,9 @@ from handful.images.unreadable import UnreadableError
 
 PREAMBLE, MARK = 128, b"DICM"
 
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""Names the transfer syntax in which all of a file is compressed (PS3.5, section A.5)."""
+
 GREYS = ("MONOCHROME1", "MONOCHROME2")
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 
@@ -107,6 +110,8 @@ def open_dicom(data: bytes) -> Slide:
         import pydicom
     except ImportError:
         raise UnreadableError(str(MissingExtraError("reading DICOM files", "dicom")), lasting=False) from None
+    if DEFLATED in data:
+        raise UnreadableError("a deflated DICOM file, which may unpack to any size; save it uncompressed or as JPEG-LS")
     header = pydicom.dcmread(io.BytesIO(data))
     if "PixelData" not in header:
         raise UnreadableError("a DICOM file without a picture")

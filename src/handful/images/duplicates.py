@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from PIL import Image
 
 from handful.core.files import cache_folder, sha256_bytes
 from handful.core.machine import limit_threads
+from handful.core.parsed import MALFORMED, parse_json
 from handful.core.progress import Progress
 from handful.core.records import Copy, Finding, ImageTable, Picture
 from handful.core.remembered import remember
@@ -142,12 +142,12 @@ def _compare(
 def _recall(table: ImageTable, known: Sequence[Picture]) -> tuple[Copy, ...] | None:
     """Returns the copies that were found among the same pictures before, or None."""
     try:
-        pairs = json.loads(_memory(table, known).read_bytes())
+        pairs = parse_json(_memory(table, known).read_bytes())
         return tuple(
             Copy(known[first].path, known[second].path, float(likeness), bool(mirrored))
             for first, second, likeness, mirrored in pairs
         )
-    except (OSError, ValueError, TypeError, IndexError):
+    except (OSError, *MALFORMED):
         return None
 
 

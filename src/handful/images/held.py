@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from handful.images.decode import reasons
 from handful.images.sources import Entry, FolderSource
 from handful.images.unreadable import UnreadableError
 
@@ -110,7 +111,7 @@ def _from_array(values: np.ndarray[Any, Any]) -> bytes:
 
 def _from_pillow(image: Image.Image) -> bytes:
     """Returns Pillow's picture as a file, upright, with what it says about transparency."""
-    try:
+    with reasons():  # Pillow may have opened it and not yet decoded it
         turned = ImageOps.exif_transpose(image)
         if turned.mode == "P" or "transparency" in turned.info:
             turned = turned.convert("RGBA" if "transparency" in turned.info else "RGB")
@@ -119,10 +120,8 @@ def _from_pillow(image: Image.Image) -> bytes:
         elif turned.mode in ("HSV", "RGBX"):
             turned = turned.convert("RGB")
         bare = turned.copy()
-    except (OSError, ValueError, SyntaxError) as error:  # a picture that Pillow had opened and not yet decoded
-        raise UnreadableError(f"damaged: {error}") from None
-    bare.info = {}
-    return _written(bare)
+        bare.info = {}
+        return _written(bare)
 
 
 def _written(image: Image.Image) -> bytes:

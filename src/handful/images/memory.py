@@ -6,7 +6,6 @@ file; a file that cannot be understood is ignored, because all of this can be fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import PIL
 
 from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, dump_json, sha256_bytes, write_text
+from handful.core.parsed import MALFORMED, parse_json
 from handful.images.decode import READING_VERSION
 
 FACTS_VERSION = 3
@@ -87,8 +87,8 @@ def _read_shard(path: Path) -> dict[str, Facts]:
         content = path.read_bytes()
         if sha256_bytes(content) != path.stem:
             return {}
-        return {key: Facts(**{**value, "notes": tuple(value["notes"])}) for key, value in json.loads(content).items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {key: Facts(**{**value, "notes": tuple(value["notes"])}) for key, value in parse_json(content).items()}
+    except (OSError, *MALFORMED):
         return {}
 
 

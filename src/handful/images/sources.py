@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,23 +58,23 @@ def open_source(path: Path) -> ListedSource:
     Raises:
         DataError: there is nothing there, it is no archive, or it is an archive that cannot be trusted.
     """
-    from handful.images.archives import open_tar, open_zip
+    from handful.images.archives import is_tar, open_tar, open_zip
     from handful.images.cifar import find_batches, open_batches
 
-    if not path.exists():
+    if not _mode(path):
         raise DataError(
             f"there is no {path}. Check the spelling; expected a folder of pictures, a table or an archive."
         )
     source: ListedSource
-    if path.is_dir():
+    if stat.S_ISDIR(_mode(path)):
         source = FolderSource(path)
-    elif not path.is_file():
+    elif not is_file(path):
         raise DataError(f"{path} is neither a folder nor a file; expected a folder of pictures, a table or an archive.")
     elif not os.access(path, os.R_OK):
         raise DataError(f"{path} cannot be read: permission denied. Change its permissions, or copy it.")
     elif zipfile.is_zipfile(path):
         source = open_zip(path)
-    elif tarfile.is_tarfile(path):
+    elif is_tar(path):
         source = open_tar(path)
     else:
         raise DataError(
@@ -83,6 +83,11 @@ def open_source(path: Path) -> ListedSource:
         )
     batches = find_batches(source)
     return source if batches is None else open_batches(source, batches, path)
+
+
+def is_file(path: Path) -> bool:
+    """Returns whether there is a regular file; False, unlike `Path.is_file`, for a name that no file can have."""
+    return stat.S_ISREG(_mode(path))
 
 
 def is_hidden(name: str) -> bool:
@@ -124,7 +129,7 @@ class FolderSource:
                 if child in folders:
                     yield Entry(name, is_folder=True)
                     below.append(name)
-                elif child in links and self.path(name).is_dir():
+                elif child in links and stat.S_ISDIR(_mode(self.path(name))):
                     yield Entry(name, is_folder=True, reason="a link to a folder; links are not followed, copy it")
                 else:
                     yield Entry(name)
@@ -142,18 +147,8 @@ class FolderSource:
 
     def size(self, name: str) -> int:
         """Returns the size in bytes; see `ListedSource`."""
-        path = self.path(name)
-        try:
-            if path.is_symlink() and not path.resolve(strict=True).is_relative_to(self.root.resolve()):
-                raise UnreadableError("a link that leads out of the folder; copy the picture itself")
-            status = path.stat()
-        except FileNotFoundError:
-            raise UnreadableError("there is no such file", lasting=False) from None
-        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, no permission, a name with NUL
-            raise UnreadableError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableError("not a regular file")
-        return status.st_size
+        with _as_unreadable():
+            return _regular(self._real(name).stat()).st_size
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of one file.
@@ -161,11 +156,9 @@ class FolderSource:
         Raises:
             UnreadableError: it cannot be read, or must not be.
         """
-        self.size(name)
-        try:
-            return self.path(name).read_bytes()
-        except OSError as error:
-            raise UnreadableError(f"cannot be read: {error.strerror}", lasting=False) from None
+        with _as_unreadable(), open(self._real(name), "rb", opener=_open_once) as stream:
+            _regular(os.fstat(stream.fileno()))
+            return stream.read()
 
     def stamp(self, name: str) -> str:
         """Returns what tells whether a file was changed meanwhile: its size, and when it last was; "" for none."""
@@ -183,6 +176,14 @@ class FolderSource:
             return self.root / os.fsdecode(raw)
         return path
 
+    def _real(self, name: str) -> Path:
+        """Returns where a file is once links are followed; those of a plain name must not lead out of the root."""
+        path, root = self.path(name), Path(os.path.realpath(self.root))
+        real = Path(os.path.realpath(path, strict=True))
+        if not Path(name).is_absolute() and ".." not in name.split("/") and not real.is_relative_to(root):
+            raise UnreadableError("a link that leads out of the folder; copy the picture itself")
+        return real
+
     def _children(self, folder: str) -> tuple[list[str], set[str], set[str]]:
         """Returns the sorted names in a folder, and which are folders and links; names alone, as there may be many."""
         names, folders, links = [], set(), set()
@@ -196,6 +197,37 @@ class FolderSource:
                 elif child.is_symlink():
                     links.add(child.name)
         return sorted(names), folders, links
+
+
+def _mode(path: Path) -> int:
+    """Returns what kind of thing lies there, as `stat` numbers it; 0 for nothing that can be looked at."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+@contextmanager
+def _as_unreadable() -> Iterator[None]:
+    """Turns what the system says about a file into the reason why it is not used."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UnreadableError("there is no such file", lasting=False) from None
+    except (OSError, ValueError, MemoryError) as error:  # a loop of links, no permission, a name with NUL
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"cannot be read: {reason}", lasting=False) from None
+
+
+def _regular(status: os.stat_result) -> os.stat_result:
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableError("not a regular file")
+    return status
+
+
+def _open_once(path: str, flags: int) -> int:
+    """Opens a file whose links were followed before: it is no link meanwhile, and a pipe does not wait for a writer."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 @dataclass(frozen=True, slots=True)

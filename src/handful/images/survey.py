@@ -11,7 +11,7 @@ from handful.core.errors import DataError
 from handful.core.records import Skipped
 from handful.images.layout import Layout, find_layout, looks_like_picture
 from handful.images.listing import Row, is_table, place_rows, read_table, unlisted
-from handful.images.sources import Entry, FolderSource, ListedSource, open_source
+from handful.images.sources import Entry, FolderSource, ListedSource, is_file, open_source
 from handful.images.unreadable import UnreadableError
 
 
@@ -26,7 +26,7 @@ def survey(root: Path, *, class_level: int | None = None, films: bool = False) -
     Raises:
         DataError: it cannot be opened, or no classes are found in it.
     """
-    if root.is_file() and is_table(root.name):
+    if is_file(root) and is_table(root.name):
         return _table_on_disk(root)
     source = open_source(root)
     entries = list(source.entries())
@@ -43,7 +43,7 @@ def open_surveyed(root: Path) -> ListedSource:
     Raises:
         DataError: it cannot be opened.
     """
-    return _table_on_disk(root)[0] if root.is_file() and is_table(root.name) else open_source(root)
+    return _table_on_disk(root)[0] if is_file(root) and is_table(root.name) else open_source(root)
 
 
 def _table_on_disk(path: Path) -> tuple[ListedSource, Layout]:
@@ -64,9 +64,12 @@ def _table_on_disk(path: Path) -> tuple[ListedSource, Layout]:
 
 
 def _from_common_folder(rows: list[Row], folder: Path) -> tuple[list[Row], Path]:
-    """Returns the rows with paths from one folder: the table's own, or, where rows lead out of it, their common one."""
-    places = [os.path.normpath(folder / row.path) for row in rows if row.path]
-    if all(Path(place).is_relative_to(folder) for place in places):
+    """Returns the rows with paths from one folder: the table's own, or, where rows lead out of it, their common one.
+
+    A linked folder between the table and its pictures leads out too: a table may name pictures anywhere.
+    """
+    places = [_place(folder / row.path) for row in rows if row.path]
+    if all(Path(place).is_relative_to(os.path.realpath(folder)) for place in places):
         return rows, folder
     try:
         base = Path(os.path.commonpath([Path(place).parent for place in places]))
@@ -74,8 +77,17 @@ def _from_common_folder(rows: list[Row], folder: Path) -> tuple[list[Row], Path]
         raise DataError(
             f"the table in {folder} names pictures on several drives: {error}. Bring them together."
         ) from None
-    relative = [os.path.relpath(os.path.normpath(folder / row.path), base) if row.path else "" for row in rows]
+    relative = [os.path.relpath(_place(folder / row.path), base) if row.path else "" for row in rows]
     return [replace(row, path=Path(name).as_posix()) for row, name in zip(rows, relative, strict=True)], base
+
+
+def _place(path: Path) -> str:
+    """Returns where a file lies once the links of its folders are followed; the file itself may be a link."""
+    plain = Path(os.path.normpath(path))
+    try:
+        return str(os.path.realpath(plain.parent) / Path(plain.name))
+    except ValueError:  # a name with NUL
+        return str(plain)
 
 
 def _table_inside(source: ListedSource, entries: Sequence[Entry], listing: str, root: Path) -> Layout:

@@ -18,7 +18,7 @@ from handful.images.films import unfold
 from handful.images.given import Given
 from handful.images.layout import Placed, looks_like_picture, some
 from handful.images.listing import is_table, read_paths
-from handful.images.sources import FolderSource, JoinedSource, ListedSource, open_source, printable
+from handful.images.sources import FolderSource, JoinedSource, ListedSource, is_file, open_source, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +81,17 @@ class Place:
 
     @property
     def _is_table(self) -> bool:
-        return self.path.is_file() and is_table(self.path.name)
+        return is_file(self.path) and is_table(self.path.name)
 
     @property
     def _is_picture(self) -> bool:
-        return self.path.is_file() and isinstance(self.source, FolderSource)
+        return is_file(self.path) and isinstance(self.source, FolderSource)
 
     def _listed(self) -> Iterator[Found]:
         try:
             with self.path.open("rb") as stream:
                 for name in read_paths(stream, str(self.path)):
-                    inner = name.replace("\\", "/") if "\\" in name and not (self.root / name).exists() else name
+                    inner = name.replace("\\", "/") if "\\" in name and not is_file(self.root / name) else name
                     yield Found(name, self.source, inner)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}. Check its permissions.") from None
@@ -103,12 +103,12 @@ def open_place(path: Path) -> Place:
     Raises:
         DataError: there is nothing there, or it is a damaged archive.
     """
-    if path.is_file() and (is_table(path.name) or looks_like_picture(path.name)):
+    if is_file(path) and (is_table(path.name) or looks_like_picture(path.name)):
         return _in_folder(path)
     try:
         source = open_source(path)
     except DataError:
-        if not path.is_file():
+        if not is_file(path):
             raise
         return _in_folder(path)
     return Place(path, source, path.absolute())

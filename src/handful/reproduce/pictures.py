@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from handful.backbones.download import Policy, download
+from handful.backbones.download import download
+from handful.backbones.received import Policy
 from handful.core.config import ReadingConfig, SplitConfig
 from handful.core.errors import DataError, WeightsError
 from handful.core.files import cache_folder, sha256_file

@@ -11,7 +11,8 @@ from time import perf_counter
 
 from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError, HandfulError
-from handful.core.files import check_cache, refuse_existing
+from handful.core.files import check_cache, remove_unfinished
+from handful.core.folders import refuse_existing, refuse_held, reserved
 from handful.core.machine import describe_machine, limit_threads, versions
 from handful.core.notation import nearest
 from handful.core.progress import Progress, Silent
@@ -75,7 +76,8 @@ def reproduce(request: Request, *, progress: Progress | None = None) -> Reproduc
     backbone, network = choose_network(request.backbone, offline=request.offline, progress=watch)
     watch.say(network)
     data = request.data or official(offline=request.offline, progress=watch)
-    with limit_threads(request.threads):
+    with reserved(request.out, progress=watch), limit_threads(request.threads):
+        remove_unfinished(request.out)
         table = read_pictures(data, request.classes, threads=request.threads, progress=watch)
         work = _Work(request, backbone, table, draw_parts(table), watch)
         evidence = Evidence(
@@ -232,7 +234,8 @@ def _key(options: Mapping[str, Value]) -> Key:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raises HandfulError where a folder is neither new nor an unfinished reproduction."""
+    """Raises HandfulError where a folder is neither new nor an unfinished reproduction, or another process has it."""
+    refuse_held(folder)
     if (folder / RESULT).exists():
         raise HandfulError(
             f"{folder} holds a finished reproduction, whose test part was read. Choose another name with --out; the "

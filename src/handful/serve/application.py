@@ -1,56 +1,22 @@
-"""The server's paths."""
+"""The server's application: its paths, its guard, and what it says where there is no answer."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from time import perf_counter
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from handful.core.records import Prediction
 from handful.images import TooManyPixelsError, UnreadableError
-from handful.serve.admission import admitted
-from handful.serve.body import read_picture
 from handful.serve.guard import Guard
-from handful.serve.kept import count_kept, keep_picture
-from handful.serve.metrics import CONTENT_TYPE
-from handful.serve.opened import Opened
 from handful.serve.page import Page
+from handful.serve.paths import paths
 from handful.serve.refused import RefusedError, refusal
 from handful.serve.served import Served
-from handful.serve.shapes import Answered, Corrected, Explained, Health, Refusal, Reloaded, Told
-
-PICTURE = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
-            },
-        },
-    }
-}
-
-WHY_NOT: dict[int | str, dict[str, Any]] = {
-    400: {"model": Refusal, "description": "No picture in the request, or one that did not arrive."},
-    401: {"model": Refusal, "description": "The token is missing or wrong."},
-    403: {"model": Refusal, "description": "The request comes from another web page."},
-    408: {"model": Refusal, "description": "The picture took too long to arrive."},
-    413: {"model": Refusal, "description": "Too many bytes, or too many pixels."},
-    415: {"model": Refusal, "description": "The request says that it brings no picture."},
-    421: {"model": Refusal, "description": "The request is for another host."},
-    422: {"model": Refusal, "description": "The picture cannot be read, or the class does not exist."},
-    503: {"model": Refusal, "description": "Too many requests at once; Retry-After says when to come again."},
-}
 
 
 def make_application(served: Served, page: Page) -> FastAPI:
@@ -78,100 +44,15 @@ def make_application(served: Served, page: Page) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    _add_picture_paths(application, served)
-    _add_other_paths(application, served, page)
+    application.state.served, application.state.page = served, page
+    application.include_router(paths)
     add_refusals(application, lacking="?label=CLASS, the right class")
     application.add_middleware(Guard, settings=limits, metrics=served.metrics)
     return application
 
 
-def _add_picture_paths(application: FastAPI, served: Served) -> None:
-    @application.post("/predict", response_model=None, responses=_with(Answered), openapi_extra=PICTURE)
-    async def predict(request: Request) -> Response:
-        """Returns the answer for one picture."""
-        async with admitted(served):
-            data = await read_picture(request, served.settings)
-            start = perf_counter()
-            async with _in_time(served):
-                opened, answer = await served.lanes.submit(data)
-            if isinstance(answer, UnreadableError):
-                raise answer
-            return JSONResponse(answer_dict(opened, answer, milliseconds=1000.0 * (perf_counter() - start)))
-
-    @application.post("/explain", response_model=None, responses=_with(Explained), openapi_extra=PICTURE)
-    async def explain(request: Request) -> Response:
-        """Returns where the network looked in one picture, and the training pictures most like it."""
-        async with admitted(served):
-            data = await read_picture(request, served.settings)
-            async with _in_time(served):
-                return JSONResponse(await served.explain(data))
-
-    @application.post(
-        "/corrections", response_model=None, status_code=201, responses=_with(Corrected, 201), openapi_extra=PICTURE
-    )
-    async def correct(request: Request, label: str) -> Response:
-        """Keeps a picture in the folder of its right class."""
-        if label not in served.opened.model.classes:
-            raise RefusedError(422, f"there is no class {label!r:.100}; the model knows the classes at /model.")
-        async with admitted(served):
-            data = await read_picture(request, served.settings)
-            folder, limit = served.settings.corrections, served.lanes.max_pixels
-            saved = await asyncio.to_thread(keep_picture, data, label, folder=folder, max_pixels=limit)
-            n_kept = await asyncio.to_thread(count_kept, folder)
-            return JSONResponse({"label": label, "saved": saved, "corrections": n_kept}, status_code=201)
-
-
-def _add_other_paths(application: FastAPI, served: Served, page: Page) -> None:
-    @application.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def look() -> HTMLResponse:
-        return HTMLResponse(page.html, headers={"Content-Security-Policy": page.policy})
-
-    @application.get("/model", response_model=None, responses=_with(Told))
-    async def model() -> Response:
-        """Returns what the model that answers now is, and how good."""
-        opened, settings = served.opened, served.settings
-        facts = {
-            "model": opened.name,
-            "model_id": opened.key,
-            "classes": list(opened.model.classes),
-            "accuracy": None,
-            "interval": None,
-            "n_test": None,
-            **served.facts,
-            "corrections": await asyncio.to_thread(count_kept, settings.corrections),
-            "corrections_folder": settings.corrections.name,
-            "max_mb": settings.max_mb,
-        }
-        return JSONResponse(facts)
-
-    @application.get("/health", response_model=None, responses={200: {"model": Health}})
-    async def health() -> Response:
-        """Returns whether the server is well; the reason of a failed reload is told by /reload and in the terminal."""
-        facts = {"status": "ok", "model_id": served.opened.key, "reload_failed": bool(served.fault)}
-        return JSONResponse(facts)
-
-    @application.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """Returns counts and times as Prometheus reads them."""
-        gauges = {
-            "waiting": served.lanes.n_waiting,
-            "admitted": served.n_admitted,
-            "queue_limit": served.settings.queue,
-        }
-        opened = served.opened
-        text = served.metrics.text(batches=dict(served.lanes.batches), gauges=gauges, model=opened.name, key=opened.key)
-        return PlainTextResponse(text, media_type=CONTENT_TYPE)
-
-    @application.post("/reload", response_model=None, responses={**_with(Reloaded), 409: {"model": Refusal}})
-    async def reload() -> Response:
-        """Reads the run folder again; where it is bad, the old model goes on and this says why."""
-        if not await served.reload():
-            raise RefusedError(409, f"the old model goes on: {served.fault}")
-        return JSONResponse({"model": served.opened.name, "model_id": served.opened.key})
-
-
 def add_refusals(application: FastAPI, *, lacking: str) -> None:
-    """Makes every refusal and every fault a status and a sentence; `lacking` is what a request should have had."""
+    """Makes every refusal a status and a sentence; `lacking` is what a request should have had."""
 
     @application.exception_handler(RefusedError)
     async def refused(_: Request, error: RefusedError) -> Response:
@@ -185,44 +66,8 @@ def add_refusals(application: FastAPI, *, lacking: str) -> None:
     @application.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         said = {404: f"there is no {request.url.path!r:.100} here.", 405: f"{request.method} is not for this path."}
-        return refusal(error.status_code, said.get(error.status_code, str(error.detail)))
+        return refusal(error.status_code, said.get(error.status_code, str(error.detail)), headers=error.headers)
 
     @application.exception_handler(RequestValidationError)
     async def invalid(_: Request, __: RequestValidationError) -> Response:
         return refusal(422, f"the request lacks {lacking}.")
-
-    @application.exception_handler(Exception)
-    async def fault(_: Request, __: Exception) -> Response:
-        return refusal(500, "a fault in handful itself; the terminal in which the server runs says which.")
-
-
-@asynccontextmanager
-async def _in_time(served: Served) -> AsyncIterator[None]:
-    """Gives up on an answer after the time that one may take."""
-    try:
-        async with asyncio.timeout(served.settings.timeout):
-            yield
-    except TimeoutError:
-        raise RefusedError(
-            503, f"no answer within {served.settings.timeout:g} seconds, because others wait too. Try again."
-        ) from None
-
-
-def answer_dict(opened: Opened, answer: Prediction, *, milliseconds: float) -> dict[str, Any]:
-    """Returns an answer as plain values; see `Answered`."""
-    classes = opened.model.classes
-    return {
-        "label": answer.label,
-        "confidence": float(answer.proba.max()),
-        "probabilities": dict(zip(classes, answer.proba.tolist(), strict=True)),
-        "named": list(answer.named),
-        "unsure": answer.unsure,
-        "unlike": answer.unlike,
-        "model": opened.name,
-        "model_id": opened.key,
-        "milliseconds": round(milliseconds, 2),
-    }
-
-
-def _with(shape: type[Any], status: int = 200) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": shape}, **WHY_NOT}

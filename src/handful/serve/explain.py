@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 from handful.core.errors import HandfulError
 from handful.core.files import sha256_bytes
 from handful.core.looks import Look
+from handful.core.parsed import MALFORMED, parse_json
 from handful.core.records import FloatArray, Source
 from handful.features import maps_of_squares, prepare, seen_part
 from handful.heads import score_gradient
@@ -58,12 +58,12 @@ class References:
 def find_references(run: Path) -> References:
     """Returns the training pictures that a run names; without their source where they are gone."""
     try:
-        facts = json.loads((run / FILE).read_bytes())
+        facts = parse_json((run / FILE).read_bytes())
         pictures = tuple(
             Reference(str(one["path"]), str(one["class"]), str(one["sha256"])) for one in facts["pictures"]
         )
         root, add = Path(str(facts["root"])), {str(name): str(place) for name, place in facts["add"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, *MALFORMED):
         return References()
     try:
         return References(pictures, open_again(root, add))

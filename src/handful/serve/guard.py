@@ -27,6 +27,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+FAULT = "a fault in handful itself; the terminal in which the server runs says which."
+
 
 class Guard:
     """Lets a request through to the application, or says why not; counts both.
@@ -48,12 +50,12 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = perf_counter(), 500
+        start, status, has_begun = perf_counter(), 500, False
 
         async def send_on(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, has_begun = message["status"], True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -61,10 +63,13 @@ class Guard:
 
         try:
             self._check(scope)
+            await self.app(scope, receive, send_on)
         except RefusedError as refused:
             await refusal(refused.status, str(refused))(scope, receive, send_on)
-        else:
-            await self.app(scope, receive, send_on)
+        except Exception:
+            if not has_begun:
+                await refusal(500, FAULT)(scope, receive, send_on)
+            raise  # to the terminal
         finally:
             self.metrics.count(scope["path"], status, perf_counter() - start)
 

@@ -82,15 +82,18 @@ class Lanes:
             jobs = [job for job in portion if not job.future.cancelled()]
             if not jobs:
                 continue
-            try:
-                answers = opened.answers([job.data for job in jobs], max_pixels=self.max_pixels)
-                found: list[Found | Exception] = [(opened, answer) for answer in answers]
-            except Exception as error:  # a fault in one batch must not end the thread
-                found = [error] * len(jobs)
+            found = self._found(opened, [job.data for job in jobs])
             self.batches[len(jobs)] = self.batches.get(len(jobs), 0) + 1
             loop = jobs[0].future.get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_deliver, jobs, found)
+
+    def _found(self, opened: Opened, files: list[bytes]) -> list[Found | Exception]:
+        """Returns what the model says of each file; where a batch ends in a fault, each is tried alone."""
+        try:
+            return [(opened, answer) for answer in opened.answers(files, max_pixels=self.max_pixels)]
+        except Exception as error:  # which must not end the thread
+            return [error] if len(files) == 1 else [found for data in files for found in self._found(opened, [data])]
 
     def _take(self) -> list[Job]:
         """Waits for jobs and returns this thread's share of them; nothing when the server ends."""

@@ -9,12 +9,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 def patient_for(seconds: float) -> type[H11Protocol]:
-    """Returns uvicorn's protocol with an end to its patience: a connection whose first request has not come is closed.
+    """Returns uvicorn's protocol with an end to its patience: a connection on which no request is complete is closed.
 
-    uvicorn counts the time between requests, and we that of a body; nobody counts that of the first headers.
+    uvicorn counts the silence between requests, and we the time of a picture; nobody counts that of headers, nor of a
+    body that nobody reads, which may come a byte at a time for ever.
 
     Args:
-        seconds: from the connection to the end of its first headers.
+        seconds: from the connection, or from an answer, to the end of the next request's headers.
     """
 
     class Patient(H11Protocol):
@@ -22,16 +23,28 @@ def patient_for(seconds: float) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self.waiting = self.loop.call_later(seconds, self._give_up)
+            self._wait()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            if self.waiting is not None:
-                self.waiting.cancel()
+            self._wait_no_more()
             super().connection_lost(exc)
 
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._wait()
+
+        def _wait(self) -> None:
+            self._wait_no_more()
+            if not self.transport.is_closing():
+                self.waiting = self.loop.call_later(seconds, self._give_up)
+
+        def _wait_no_more(self) -> None:
+            if self.waiting is not None:
+                self.waiting.cancel()
+
         def _give_up(self) -> None:
-            cycle: object = self.cycle  # none before the first request, which uvicorn's types do not say
-            if cycle is None and not self.transport.is_closing():
+            cycle: Any = self.cycle  # none before the first request, which uvicorn's types do not say
+            if (cycle is None or cycle.response_complete) and not self.transport.is_closing():
                 self.transport.close()
 
     return Patient

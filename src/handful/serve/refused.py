@@ -18,11 +18,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-def refusal(status: int, message: str) -> JSONResponse:
-    """Returns the response: a JSON object with the sentence as `error`, and when to come again."""
-    headers: Mapping[str, str] = {}
-    if status == 503:
-        headers = {"Retry-After": str(RETRY_SECONDS)}
-    elif status == 401:
-        headers = {"WWW-Authenticate": "Bearer"}
-    return JSONResponse({"error": message}, status_code=status, headers=dict(headers))
+def refusal(status: int, message: str, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Returns the response: a JSON object with the sentence as `error`, and what its status asks for in headers."""
+    own = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_SECONDS)}}.get(status, {})
+    return JSONResponse({"error": message}, status_code=status, headers={**own, **(headers or {})})

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from handful.core.errors import BundleError, HandfulError
+from handful.core.parsed import MALFORMED, parse_json
 from handful.core.progress import Progress
 from handful.serve.explain import References, explain, find_references
+from handful.serve.kept import count_kept
 from handful.serve.lanes import Lanes
 from handful.serve.metrics import Metrics
 from handful.serve.opened import Opened, open_model
@@ -28,10 +29,12 @@ class Served:
         references: its training pictures.
         facts: what the page says about the model.
         progress: told about the work.
+        n_kept: pictures in the folder of corrections, when it was last looked at.
         metrics: counts and times.
         n_admitted: requests with a picture that are read, wait or are worked on.
         fault: why the last reload failed; "" where it did not.
         reloading: one reload at a time.
+        explaining: one picture at a time, so that answers do not wait for reasons.
     """
 
     run: Path
@@ -40,6 +43,7 @@ class Served:
     references: References
     facts: dict[str, Any]
     progress: Progress
+    n_kept: int
     metrics: Metrics = field(default_factory=Metrics)
     n_admitted: int = 0
     fault: str = ""
@@ -73,11 +77,13 @@ class Served:
             return True
 
     async def explain(self, data: bytes) -> dict[str, Any]:
-        """Returns why a picture got its answer; one picture at a time, so that answers do not wait for reasons."""
-        async with self.explaining:
-            return await asyncio.to_thread(
-                explain, self.opened, self.references, data, max_pixels=self.lanes.max_pixels
-            )
+        """Returns why a picture got its answer; the next one's turn comes when the work is done, awaited or not."""
+        await self.explaining.acquire()
+        work = asyncio.ensure_future(
+            asyncio.to_thread(explain, self.opened, self.references, data, max_pixels=self.lanes.max_pixels)
+        )
+        work.add_done_callback(lambda _: self.explaining.release())
+        return await asyncio.shield(work)  # a thread cannot be stopped
 
     def _read(self) -> tuple[Opened, References, dict[str, Any]]:
         opened = open_model(self.run, threads=self.settings.threads, progress=self.progress)
@@ -95,18 +101,18 @@ def open_run(run: Path, settings: Settings, *, progress: Progress) -> Served:
         raise BundleError(f"there is no run folder {run}. Name the run folder that `handful train` printed.")
     opened = open_model(run, threads=settings.threads, progress=progress)
     lanes = Lanes(opened, settings.max_megapixels * 1e6, settings.threads)
-    return Served(run, settings, lanes, find_references(run), _facts(run), progress)
+    return Served(run, settings, lanes, find_references(run), _facts(run), progress, count_kept(settings.corrections))
 
 
 def _facts(run: Path) -> dict[str, Any]:
     """Returns the figures of a run that the page tells; none where the run is only a model."""
     try:
-        result = json.loads((run / "result.json").read_bytes())
+        result = parse_json((run / "result.json").read_bytes())
         low, high = result["accuracy_interval"]
         return {
             "accuracy": float(result["accuracy"]),
             "interval": [float(low), float(high)],
             "n_test": result["n_test"],
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *MALFORMED):
         return {}

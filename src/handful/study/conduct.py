@@ -13,7 +13,8 @@ from typing import Literal
 
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError, DataError, HandfulError
-from handful.core.files import dump_json, refuse_existing
+from handful.core.files import dump_json, remove_unfinished
+from handful.core.folders import reserved, staged_folder
 from handful.core.machine import describe_machine, versions
 from handful.core.notation import read_duration
 from handful.core.progress import Progress, Silent
@@ -126,19 +127,21 @@ def conduct(
     _open(folder, plan, resume=asked.resume, command=command)
     deadline = began + read_duration(asked.time, option="time") if asked.time else None
     run = partial(run_trials, table, split, folder=folder, threads=threads, progress=progress, deadline=deadline)
-    if asked.search == "grid":
-        trials = [Trial({**base, **options}, seed) for options in grid(axes) for seed in seeds]
-        results: Sequence[TrialResult] = run(trials)
-    else:
-        results = search(
-            axes,
-            base,
-            sampler=asked.search,
-            n_settings=asked.trials or 0,
-            seeds=seeds,
-            prune=asked.prune,
-            run=lambda batch, judge: run(batch, judge=judge),
-        )
+    results: Sequence[TrialResult]
+    with reserved(folder, progress=progress):
+        remove_unfinished(folder)
+        if asked.search == "grid":
+            results = run([Trial({**base, **options}, seed) for options in grid(axes) for seed in seeds])
+        else:
+            results = search(
+                axes,
+                base,
+                sampler=asked.search,
+                n_settings=asked.trials or 0,
+                seeds=seeds,
+                prune=asked.prune,
+                run=lambda batch, judge: run(batch, judge=judge),
+            )
     return summed_up(plan, results, command=command, threads=threads, seconds=monotonic() - began)
 
 
@@ -260,8 +263,8 @@ def _open(folder: Path, plan: StudyPlan, *, resume: bool, command: str) -> None:
     if not (resume and (folder / PLAN).exists()):
         if (folder / PLAN).exists():
             raise HandfulError(f"{folder} holds a study. Go on with it: --resume. Or begin another one: --out NAME.")
-        refuse_existing(folder)
-        save_plan(folder, plan, versions=versions(), command=command)
+        with staged_folder(folder) as staging:
+            save_plan(staging, plan, versions=versions(), command=command)
         return
     before, made_with, _ = load_plan(folder)
     was, now = (_plain(what) for what in (before, plan))

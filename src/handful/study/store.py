@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import numpy as np
 
 from handful.core.errors import DataError, HandfulError
 from handful.core.files import dump_json, write_bytes, write_json
+from handful.core.parsed import MALFORMED, parse_json
 from handful.core.study import Axis, StudyPlan, Trial, TrialResult
 from handful.core.training import Checkpoint
 from handful.study.trials import trial_key
@@ -56,7 +56,7 @@ def load_result(folder: Path, trial: Trial, *, data: str) -> TrialResult | None:
     if not path.exists():
         return None
     try:
-        record = json.loads(path.read_bytes())
+        record = parse_json(path.read_bytes())
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(record["right"]), dtype=np.uint8))
         return TrialResult(
             trial=trial,
@@ -67,7 +67,7 @@ def load_result(folder: Path, trial: Trial, *, data: str) -> TrialResult | None:
             n_train=record["n_train"],
             right=tuple(bool(bit) for bit in bits[: record["n_validation"]]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise DataError(
             f"{path} was damaged and cannot be read ({error}). Remove it, and run the study again with --resume."
         ) from error
@@ -82,9 +82,9 @@ def load_results(folder: Path, *, data: str) -> list[TrialResult]:
     results = []
     for path in sorted((folder / "trials").glob("*.json")):
         try:
-            record = json.loads(path.read_bytes())
-            trial = Trial(record["options"], record["seed"])
-        except (ValueError, KeyError, TypeError) as error:
+            record = parse_json(path.read_bytes())
+            trial = Trial(dict(record["options"]), int(record["seed"]))
+        except MALFORMED as error:
             raise DataError(f"{path} was damaged and cannot be read ({error}). Remove it.") from error
         result = load_result(folder, trial, data=data)
         if result is not None:
@@ -105,7 +105,7 @@ def load_plan(folder: Path) -> tuple[StudyPlan, dict[str, str], str]:
     """
     path = folder / PLAN
     try:
-        record = json.loads(path.read_bytes())
+        record = parse_json(path.read_bytes())
         if record.pop("format") != FORMAT:
             raise HandfulError(f"{path} is of another version of handful; start a new study with --out.")
         versions, command = record.pop("versions"), record.pop("command")
@@ -116,7 +116,7 @@ def load_plan(folder: Path) -> tuple[StudyPlan, dict[str, str], str]:
         raise HandfulError(
             f"{folder} is no study: there is no {PLAN} in it. Make one with: handful study PHOTOS --vary lr=1e-4,1e-3"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise HandfulError(f"{path} was damaged and cannot be read ({error}). Start a new study with --out.") from error
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from handful.backbones import BackboneSpec, Network, keep_memory
 from handful.core.errors import ConfigError
 from handful.core.machine import processor
+from handful.core.parsed import MALFORMED
 from handful.core.progress import Progress
 from handful.core.remembered import memory_of, recall, remember
 from handful.features.engines import ENGINES, Engine, Precision, find_engine
@@ -276,7 +277,7 @@ def _recall(memory: Path, precision: Precision) -> Chosen | None:
     try:
         found = recall(memory)
         chosen = Chosen(find_engine(found["engine"], precision), str(found["reason"]))
-    except (KeyError, TypeError, ConfigError):
+    except (*MALFORMED, ConfigError):
         return None
     gone = chosen.engine.name in (*ACCELERATORS, *OTHERS) and chosen.engine.fault()
     return None if gone else chosen
