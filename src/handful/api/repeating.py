@@ -12,7 +12,7 @@ from typing import Any
 from handful.api.training import Result, train
 from handful.core.config import TrainConfig, option_fields
 from handful.core.errors import BundleError, ConfigError, DataError
-from handful.core.files import free_name
+from handful.core.folders import free_name
 from handful.core.progress import Progress
 from handful.report import Comparison, compare
 from handful.report.compared import read_json
