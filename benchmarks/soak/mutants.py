@@ -57,6 +57,7 @@ EQUIVALENT = {
     "split/leaks.py:43 constant: 'pixels' -> 'XXpixels'": "a name that only has to differ from the other one",
     "evaluate/familiar.py:52 argument: np.searchsorted(familiar.distances, found, side='left') -> "
     "np.searchsorted(familiar.distances, found)": "left is NumPy's default",
+    "heads/logistic.py:246 constant: 1.0 -> 2.0": "a divisor where nothing is taken of the quotient",
     "heads/kernel.py:102 argument: np.maximum(distances, 0.0, out=distances) -> np.maximum(distances, 0.0)": "the same "
     "numbers in memory of their own",
 }
@@ -229,7 +230,12 @@ def _be_tested(tree: Path, tests: Sequence[str]) -> None:
         hypothesis.settings.register_profile("mutants", deadline=None, derandomize=True, database=None)
         hypothesis.settings.load_profile("mutants")
         base = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--basetemp={tree / 'temporary'}"]
-        base += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-k", "not within_two_seconds"]  # a busy machine fails those
+        base += [
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+            "-k",
+            "not within_two_seconds",
+        ]  # a busy machine fails those
         code = int(pytest.main([*base, *dict.fromkeys(tests)]))
     except BaseException:
         traceback.print_exc()

@@ -70,3 +70,12 @@ def test_held_out_probabilities_sum_to_one():
     features, labels = problem()
     head = fit_ridge(decompose(features), labels, n_classes=3, units=np.arange(len(labels)))
     np.testing.assert_allclose(head.held_out_proba.sum(axis=1), 1.0)
+
+
+def test_penalties_go_with_the_size_of_the_features():
+    features, labels = problem()
+    small, large = (
+        fit_ridge(decompose(features * scale), labels, n_classes=3, units=np.arange(40)) for scale in (1.0, 16.0)
+    )
+    assert large.penalty == pytest.approx(256.0 * small.penalty)
+    np.testing.assert_allclose(large.held_out_proba, small.held_out_proba, atol=1e-9)
