@@ -127,8 +127,9 @@ def test_other_preprocessing_is_another_space(trunk, table, toy):
     assert other.n_computed == len(table.pictures)
 
 
-def test_work_done_before_an_interruption_is_kept(trunk, toy, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["handful.features.shelf"], "SHARD_ROWS", 32)
+@pytest.mark.parametrize("shard_rows", [32, 1024])
+def test_work_done_before_an_interruption_is_kept(trunk, toy, tmp_path, monkeypatch, shard_rows):
+    monkeypatch.setattr(sys.modules["handful.features.shelf"], "SHARD_ROWS", shard_rows)
     table = read(draw_folder(tmp_path / "many", per_class=24, size=32), ReadingConfig(), threads=1)
     opened = type(trunk).open
 

@@ -204,7 +204,7 @@ def test_stopping_by_a_signal_says_that_the_same_command_goes_on(command, new, t
         patch.setattr(bulk, "answer_portion", terminate)
         code, _, err = command("predict", "run", "new", "--out", "answers.csv")
     assert code == 143
-    assert "the answers so far are kept beside answers.csv; the same command goes on" in err
+    assert "the answers so far are kept beside answers.csv, and the same command goes on" in err
     assert command("predict", "run", "new", "--out", "answers.csv")[0] == 0
 
 

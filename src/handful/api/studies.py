@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from handful.core.folders import free_name, refuse_held
 from handful.core.machine import count_threads
 from handful.core.progress import Progress, Silent
 from handful.core.records import ImageTable, Split
+from handful.core.stops import told_when_stopped
 from handful.core.study import Study
 from handful.images import read
 from handful.split import split
@@ -88,8 +90,9 @@ def run_study(
     check_cache()
     table, parts = _study_pictures(Path(data), config, threads=threads, progress=watch)
     command = command_line(Path(data), config, command="study", more={**asdict(asked), "resume": False})
-    study = conduct(table, parts, config, asked, folder=folder, command=command, threads=threads, progress=watch)
-    write_page(study, folder)
+    with told_when_stopped(partial(_kept, folder, resume=resume)):
+        study = conduct(table, parts, config, asked, folder=folder, command=command, threads=threads, progress=watch)
+        write_page(study, folder)
     statuses = {result.status for setting in study.settings for result in setting.results}
     if statuses == {"failed"}:
         raise TrainingError(
@@ -125,6 +128,14 @@ def train_from_study(
     check_data(folder, *_study_pictures(place, config, threads=threads, progress=watch))
     note = config.run.note or f"Best setting of the study {folder.absolute()}: {described(setting)}"
     return train(place, out, config=replace(config, run=replace(config.run, note=note)), progress=watch)
+
+
+def _kept(folder: Path, *, resume: bool) -> str:
+    """Returns what is kept of a study that is stopped, in words."""
+    n_done = sum(1 for _ in (folder / "trials").glob("*.json"))
+    how = "" if resume else f" with --resume --out {folder}"
+    done = f"{n_done} finished training{'' if n_done == 1 else 's'}"
+    return f"{done} of the study {folder} kept, and the same command{how} goes on from there" if n_done else ""
 
 
 def _study_pictures(data: Path, config: TrainConfig, *, threads: int, progress: Progress) -> tuple[ImageTable, Split]:

@@ -41,6 +41,7 @@ from handful.core.records import (
     Stage,
 )
 from handful.evaluate import evaluate
+from handful.finetune import kept_trainings
 from handful.images import Given, read
 from handful.report import bundle_facts, check_tracker, run_html, untracked, write_run
 from handful.split import split
@@ -131,12 +132,11 @@ def train(
         WeightsError: pre-trained weights that are not at hand.
     """
     config, pictures = settled(one_config(config, options)), as_data(data)
-    watch, clock = progress or Silent(), _Clock()
-    time = Time.given(config)
+    watch, clock, time = progress or Silent(), _Clock(), Time.given(config)
     threads = count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
     check_cache()
-    with staged_folder(folder, progress=watch) as staging, limit_threads(threads):
+    with kept_trainings(), staged_folder(folder, progress=watch) as staging, limit_threads(threads):
         backbones = _told(located(config), config, watch)
         with clock("read pictures"):
             table, parts = _pictures(pictures, config, threads=threads, progress=watch)

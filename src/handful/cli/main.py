@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from importlib.metadata import version as installed
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -28,10 +26,12 @@ from handful.cli import (
 )
 from handful.cli.console import complain
 from handful.cli.options import with_options
+from handful.cli.stopping import INTERRUPTED, TERMINATED, stoppable
 from handful.core.choices import NOT_RANKED, NOT_STUDIED
 from handful.core.errors import HandfulError
+from handful.core.stops import what_is_kept
 
-OUR_FAULT, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+OUR_FAULT, USAGE = 1, 2
 
 app = typer.Typer(
     name="handful",
@@ -79,8 +79,11 @@ app.command("reproduce")(reproduce.reproduce)
 
 def main() -> None:
     """Runs a command; every error ends in one message and an exit code: 2 the user's, 1 ours, 130 and 143 stopped."""
-    signal.signal(signal.SIGTERM, _terminate)
-    arguments = sys.argv[1:]
+    with stoppable():
+        _run(sys.argv[1:])
+
+
+def _run(arguments: list[str]) -> None:
     as_json = "--json" in arguments
     try:
         app(arguments, standalone_mode=True)
@@ -91,7 +94,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code in (INTERRUPTED, TERMINATED):
-            complain("stopped; nothing half-written was left behind.", exit_code=stop.code, as_json=as_json)
+            complain(f"stopped; {what_is_kept(stop)}.", exit_code=stop.code, as_json=as_json)
         elif stop.code == USAGE and as_json:
             complain("the command was not understood; see above.", exit_code=USAGE, as_json=True)
         raise
@@ -104,7 +107,3 @@ def main() -> None:
         )
         complain(message, exit_code=OUR_FAULT, as_json=as_json)
         sys.exit(OUR_FAULT)
-
-
-def _terminate(signal_number: int, frame: FrameType | None) -> None:
-    sys.exit(TERMINATED)

@@ -11,6 +11,7 @@ import typer
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
 from handful.core.errors import DataError
+from handful.core.stops import told_when_stopped
 
 if TYPE_CHECKING:
     from handful.api import Classifier, Predictions, Written
@@ -53,11 +54,9 @@ def predict(
         Answer(as_json).give(_lines(found, classifier, top), _value(found, classifier))
         return
     options: dict[str, Any] = {"top": top, "sort_into": sort_into, "by": by, "threads": threads}
-    try:
+    kept = f"the answers so far are kept beside {out}, and the same command goes on from there"
+    with told_when_stopped(lambda: kept):
         written = classifier.predict_into(out, pictures, **options, progress=Bars())
-    except (KeyboardInterrupt, SystemExit):
-        typer.echo(f"handful: the answers so far are kept beside {out}; the same command goes on from there.", err=True)
-        raise
     if written.n_skipped == written.n_pictures:
         raise _none_readable(written.n_skipped, written.skipped)
     Answer(as_json).give(_told(written), _counts(written))

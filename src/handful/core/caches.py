@@ -23,6 +23,7 @@ PURPOSES = {
     "archives": "compressed archives, unpacked",
     "films": "frames of video files",
     "engines": "what runs each network quickest on this machine",
+    "trainings": "trainings that were stopped, to go on with",
     "weights": "weights of networks, downloaded",
     "data": "data sets, downloaded",
     "demo": "the list of the demo's pictures",
@@ -37,6 +38,7 @@ REMADE = {
     "archives": r"[0-9a-f]{64}\.tar",
     "films": r"[0-9a-f]{64}-[^/]+\.zip",
     "engines": r"[0-9a-f]{32}\.json",
+    "trainings": r"[0-9a-f]{32}/[0-9]{6}-[0-9a-f]{64}\.safetensors",
 }
 """The rooms whose content is computed again when it is missing, and the names that handful gives to files there."""
 

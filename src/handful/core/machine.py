@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +30,21 @@ def limit_threads(threads: int) -> AbstractContextManager[object]:
     """Limits the linear algebra libraries to so many threads while the context is open."""
     limits: AbstractContextManager[object] = threadpool_limits(limits=threads)
     return limits
+
+
+@contextmanager
+def open_threads(n_threads: int, *, each: Callable[[], object] | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Opens threads; what they have not begun when the context ends is dropped, so that a stop is quick.
+
+    Args:
+        n_threads: at least one is opened.
+        each: what every thread does first.
+    """
+    pool = ThreadPoolExecutor(max(1, n_threads), initializer=each)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def describe_machine(threads: int) -> str:

@@ -120,12 +120,14 @@ def extract_at(
             batch=batch,
         )
         with progress.stage(f"Features of {trunk.spec.title}", int(missing.sum())) as advance:
-            for squares, computed in _computed(work, missing, threads=threads):
-                for shelf, features in zip(empty, computed, strict=True):
-                    shelf.fill(squares, features, remember=use_cache)
-                advance(len(squares))
-            for shelf in empty:
-                shelf.close()
+            try:
+                for squares, computed in _computed(work, missing, threads=threads):
+                    for shelf, features in zip(empty, computed, strict=True):
+                        shelf.fill(squares, features, remember=use_cache)
+                    advance(len(squares))
+            finally:  # what was computed is kept, however the work ends
+                for shelf in empty:
+                    shelf.close()
     return tuple(FeatureSet(shelf.values, shelf.space, int(missing.sum())) for shelf in shelves)
 
 

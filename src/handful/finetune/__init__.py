@@ -5,6 +5,7 @@ the new layers, `activations` and `batches` feed them, `loop` trains one model, 
 once.
 """
 
+from handful.finetune.kept import Place, kept_trainings, place_of, work_seconds
 from handful.finetune.layers import NewLayer, parse_head
 from handful.finetune.precision import Precision, training_precision
 from handful.finetune.recipe import cautions, check_extras, check_recipe, count_frozen, groups_below, resolve
@@ -12,6 +13,7 @@ from handful.finetune.schedule import Schedule, rate
 
 __all__ = [
     "NewLayer",
+    "Place",
     "Precision",
     "Schedule",
     "cautions",
@@ -19,8 +21,11 @@ __all__ = [
     "check_recipe",
     "count_frozen",
     "groups_below",
+    "kept_trainings",
     "parse_head",
+    "place_of",
     "rate",
     "resolve",
     "training_precision",
+    "work_seconds",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from handful.core.config import FinetuneConfig
+from handful.core.machine import open_threads
 from handful.finetune.freeze import Trainable
 from handful.finetune.precision import Precision, autocast, has_convolutions, suitable_threads
 
@@ -121,7 +123,7 @@ def open_gradients(model: Trainable, config: FinetuneConfig, *, precision: Preci
         return
     n_threads = torch.get_num_threads()
     n_workers = min(n_threads, n_portions(config.batch))
-    with ThreadPoolExecutor(n_workers, initializer=torch.set_num_threads, initargs=(n_threads // n_workers,)) as pool:
+    with open_threads(n_workers, each=partial(torch.set_num_threads, n_threads // n_workers)) as pool:
         torch.set_num_threads(1)
         try:
             yield Gradients(model, config, precision=precision, pool=pool)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import cast
 
@@ -22,11 +21,11 @@ from handful.core.progress import Progress, Silent
 from handful.core.records import FloatArray, IntArray
 from handful.core.training import Iteration, Training
 from handful.finetune.batches import Batches
+from handful.finetune.course import Course
 from handful.finetune.freeze import Trainable
 from handful.finetune.gradients import Gradients, in_order, open_gradients
-from handful.finetune.history import Average, Keeper, finish, pass_accuracy, standing
-from handful.finetune.optimiser import Optimiser
-from handful.finetune.parameters import parameter_groups
+from handful.finetune.history import finish, pass_accuracy
+from handful.finetune.kept import Place
 from handful.finetune.precision import Precision, autocast
 from handful.finetune.schedule import Schedule, rate
 
@@ -68,6 +67,7 @@ def fit(
     precision: Precision = "float32",
     progress: Progress | None = None,
     watch: Watch | None = None,
+    kept: Place | None = None,
     clock: Callable[[], float] = monotonic,
 ) -> Training:
     """Trains a model in place, leaves it with its best weights and in evaluation mode, and returns how it went.
@@ -85,6 +85,8 @@ def fit(
         precision: of multiplications, from `precision.training_precision`.
         progress: told about every update, with its figures.
         watch: told about every update, with its figures.
+        kept: where the training is written down after an epoch, at most once in `kept.SECONDS`, and where it goes on
+            from if it was stopped before: to the same bits. None keeps nothing.
         clock: seconds; for tests of the time budget.
     """
     if config.lr is None or config.l2 is None:
@@ -94,46 +96,44 @@ def fit(
     limit = read_duration(config.time, option="time") if config.time else math.inf
     every = config.every or batches.n_batches
     n_steps = config.epochs * batches.n_batches
-    iterations: list[Iteration] = []
-    recent: deque[Iteration] = deque(maxlen=batches.n_batches)
-    keeper = Keeper(model, keeps=config.keep == "best")
-    average = Average(model, config.ema)
 
     def due() -> float:
         return min(n_steps * (clock() - start) / limit, n_steps)
 
-    stopped, stands = "", ""
     shown = progress or Silent()
     with (
         torch.random.fork_rng(devices=[]),
         open_gradients(model, config, precision=precision) as gradients,
         shown.stage("Training", n_steps) as advance,
     ):
-        torch.manual_seed(seed)  # for dropout inside the network's own layers
-        model.head.seed_dropout(seed)
-        for iteration in _updates(gradients, batches, config, n_steps=n_steps, due=due, seed=seed):
-            done = iteration
-            average.update(done.step)
+        course = Course.begin(model, config, seed=seed)
+        seconds, stopped = course.restore(kept, progress=shown) if kept else (0.0, "")
+        start -= seconds
+        for before in course.iterations:
+            advance(1)
+            if watch:
+                watch(before)
+        updates = () if stopped else _updates(course, gradients, batches, config, n_steps=n_steps, due=due, seed=seed)
+        for done in updates:
+            course.average.update(done.step)
             late = clock() - start >= limit
-            recent.append(iteration)
-            accuracy = pass_accuracy(recent, batches.n_batches)
+            accuracy = pass_accuracy(course.recent(batches.n_batches), batches.n_batches)
             stopped = why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
             if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
-                with average.in_place():
+                with course.average.in_place():
                     seen = score(model, validation, precision=precision, pool=gradients.pool)
-                    done = replace(done, validation_loss=seen.loss, validation_accuracy=seen.accuracy)
-                    keeper.look(done)
-                stopped = stopped or keeper.why_stop(config.patience)
-            iterations.append(done)
-            stands = standing(keeper, recent, epochs=config.epochs)
-            advance(1, stands)
+                    course.validated(seen.loss, seen.accuracy)
+                stopped = stopped or course.keeper.why_stop(config.patience)
+            advance(1, course.stands(batches.n_batches))
             if watch:
-                watch(done)
+                watch(course.iterations[-1])
+            if kept and (stopped or done.step % batches.n_batches == 0):
+                course.save(kept, seconds=clock() - start, stopped=stopped, progress=shown)
             if stopped:
                 break
-    shown.say(stands.replace("\n", "; "))
-    average.take()
-    return finish(keeper, iterations, stopped=stopped, seconds=clock() - start)
+    shown.say(course.stands(batches.n_batches).replace("\n", "; "))
+    course.average.take()
+    return finish(course.keeper, course.iterations, stopped=stopped, seconds=clock() - start)
 
 
 def score(
@@ -186,6 +186,7 @@ def why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: boo
 
 
 def _updates(
+    course: Course,
     gradients: Gradients,
     batches: Batches,
     config: FinetuneConfig,
@@ -194,26 +195,24 @@ def _updates(
     due: Callable[[], float],
     seed: int,
 ) -> Iterator[Iteration]:
-    """Yields every update after it was made; one whose loss is no number is not made, and ends the training.
+    """Yields every update after it was made and noted; one whose loss is no number is not made, and ends the training.
 
     The rate is that of the step, or of the step that is due by the time that was given, if that is a later one.
     """
-    model = gradients.model
-    optimiser = Optimiser(parameter_groups(model, config), config)
-    rng = np.random.default_rng((seed, 0))  # epochs count from 1, so no epoch draws the same
+    model, optimiser = course.model, course.optimiser
     base, schedule = config.lr or 0.0, cast(Schedule, config.schedule)
-    step = 0
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(course.n_epochs + 1, config.epochs + 1):
         model.train()
         for inputs, labels in batches.epoch(epoch, seed=seed):
-            step += 1
+            step = len(course.iterations) + 1
             place = max(float(step), due())
             eta = rate(place, base=base, schedule=schedule, tau=config.tau, alpha=config.alpha, n_steps=n_steps)
-            mixed, partners, share = mixup(inputs.to(model.dtype), config.mixup, rng=rng)
+            mixed, partners, share = mixup(inputs.to(model.dtype), config.mixup, rng=course.mixing)
             passed = gradients.of(mixed, labels, labels[partners], share)
             figures = Iteration(step, epoch, eta, passed.loss, passed.accuracy)
             if math.isfinite(figures.loss):
                 for parameter, gradient in zip(gradients.parameters, passed.gradients, strict=True):
                     parameter.grad = gradient
                 optimiser.update(eta)
+            course.iterations.append(figures)
             yield figures

@@ -72,6 +72,11 @@ class Optimiser:
             [[torch.zeros_like(tensor) for tensor in group.tensors] for group in self.groups] if self.adaptive else []
         )
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What the updates so far left behind, changed in place by the next."""
+        return [tensor for kind in (self._velocity, self._square) for group in kind for tensor in group]
+
     @torch.no_grad()
     def update(self, rate: float) -> None:
         """Takes one step.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from handful.core.errors import MissingExtraError
+from handful.core.machine import open_threads
 from handful.core.records import ImageTable, Picture, PixelArray
 from handful.features import Preprocessing, prepare
 from handful.images import pixels
@@ -76,7 +76,7 @@ class Shown:
             decoded = pixels(self.table, self.pictures[row], shortest=size)
             return [self.square(decoded, self.pictures[row], view) for view in views[row]]
 
-        with ThreadPoolExecutor(max_workers=max(1, self.threads)) as pool:
+        with open_threads(self.threads) as pool:
             rows = iter(views)
             ahead = [pool.submit(read, row) for row in islice(rows, AHEAD)]
             while ahead:

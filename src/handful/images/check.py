@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from handful.core.config import ReadingConfig
 from handful.core.files import sha256_bytes
+from handful.core.machine import open_threads
 from handful.core.progress import Progress
 from handful.core.records import Picture
 from handful.images import memory
@@ -62,7 +62,7 @@ def check_files(
     known = memory.recall(max_pixels)
     task = partial(_check, source, max_bytes=config.max_file_mb * 1e6, max_pixels=max_pixels, known=known)
     checked = []
-    with progress.stage("Checking pictures", len(names)) as advance, ThreadPoolExecutor(max(1, threads)) as pool:
+    with progress.stage("Checking pictures", len(names)) as advance, open_threads(threads) as pool:
         for result in pool.map(task, names):
             checked.append(result)
             advance(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ import PIL
 from PIL import Image
 
 from handful.core.files import cache_folder, sha256_bytes
-from handful.core.machine import limit_threads
+from handful.core.machine import limit_threads, open_threads
 from handful.core.parsed import MALFORMED, parse_json
 from handful.core.progress import Progress
 from handful.core.records import Copy, Finding, ImageTable, Picture
@@ -132,7 +131,7 @@ def _compare(
 
     copies: list[Copy] = []
     chunks = [proposals[start : start + AT_ONCE] for start in range(0, len(proposals), AT_ONCE)]
-    with progress.stage("Looking for copies", len(proposals)) as advance, ThreadPoolExecutor(max(1, threads)) as pool:
+    with progress.stage("Looking for copies", len(proposals)) as advance, open_threads(threads) as pool:
         for chunk, found in zip(chunks, pool.map(confirm, chunks), strict=True):
             copies += found
             advance(len(chunk))

@@ -13,13 +13,13 @@ pairs for each picture are kept, so that what follows is O(N).
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise, product
 
 import numpy as np
 
+from handful.core.machine import open_threads
 from handful.core.records import FeatureArray, PixelArray
 from handful.images.sketch import SIDE
 
@@ -91,7 +91,7 @@ def propose(sketches: PixelArray, *, threads: int) -> list[Proposal]:
     decorrelate = _decorrelation(np.concatenate(views[:2]))
     described = [decorrelate(view) for view in views]
     best: dict[tuple[int, int], tuple[float, Proposal]] = {}
-    with ThreadPoolExecutor(max(1, threads)) as pool:
+    with open_threads(threads) as pool:
         blocks = pool.map(partial(_nearest, described), range(0, len(told), BLOCK))
         for second, first in chain.from_iterable(blocks):
             likeness = [float(view[first] @ described[0][second]) for view in described]

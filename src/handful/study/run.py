@@ -14,7 +14,7 @@ from time import monotonic
 from handful.core.choices import LEFT_OPEN
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError, TrainingError
-from handful.core.machine import limit_threads, versions
+from handful.core.machine import limit_threads, open_threads, versions
 from handful.core.progress import Progress, Silent
 from handful.core.records import FloatArray, ImageTable, IntArray, Split
 from handful.core.study import Trial, TrialResult
@@ -268,12 +268,8 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
     import torch
 
     try:
-        with limit_threads(1), ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1)) as pool:
-            try:
-                yield pool
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        with limit_threads(1), open_threads(threads, each=partial(torch.set_num_threads, 1)) as pool:
+            yield pool
     finally:
         torch.set_num_threads(threads)
 

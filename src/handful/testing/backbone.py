@@ -94,15 +94,16 @@ def install_toy_backbone(monkeypatch: Patcher, folder: Path) -> BackboneSpec:
 
     Args:
         monkeypatch: pytest's fixture.
-        folder: an empty folder of the test's own.
+        folder: of the test's own: empty, or with the toy in it already.
     """
-    from safetensors.torch import save_file
-
     package = folder / TOY_MODULE
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("raise RuntimeError('packages of weights are not imported')\n")
     path = package / "toy.safetensors"
-    save_file(toy_network().body.state_dict(), path)
+    if not path.exists():
+        from safetensors.torch import save_file
+
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("raise RuntimeError('packages of weights are not imported')\n")
+        save_file(toy_network().body.state_dict(), path)
     origin = PackageOrigin("handful-toy-weights", "1.0", TOY_MODULE, path.name)
     spec = toy_spec()
     file = WeightsFile(path.name, sha256_file(path), path.stat().st_size, origin, spec.groups, "safetensors")

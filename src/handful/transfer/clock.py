@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 
 from handful.core.config import TrainConfig
 from handful.core.notation import read_duration
+from handful.finetune import work_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Time:
     """How long a run may take, and how long it has taken; seconds.
+
+    What trainings had taken counts, where a run goes on with them that was stopped before.
 
     Attributes:
         limit: None where there is none.
@@ -23,13 +25,13 @@ class Time:
 
     limit: float | None
     start: float
-    clock: Callable[[], float] = perf_counter
+    clock: Callable[[], float] = work_seconds
 
     @classmethod
     def given(cls, config: TrainConfig) -> Time:
         """Returns the time of a run that begins now, by the option `time`."""
         text = config.finetune.time
-        return cls(read_duration(text, option="time") if text else None, perf_counter())
+        return cls(read_duration(text, option="time") if text else None, work_seconds())
 
     @property
     def spent(self) -> float:

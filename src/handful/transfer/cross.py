@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from handful.core.config import TrainConfig, TrustConfig
 from handful.core.errors import ConfigError
-from handful.core.machine import limit_threads
+from handful.core.machine import limit_threads, open_threads
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FittedHead, ImageTable, IntArray, Split
 from handful.core.trust import Comparison, CrossValidation, Fold
@@ -95,7 +94,7 @@ def cross_validate(
     with (
         progress.stage("Cross-validation", len(apart)) as advance,
         limit_threads(threads // at_once),
-        ThreadPoolExecutor(at_once) as pool,
+        open_threads(at_once) as pool,
     ):
         for fold in pool.map(again.judged, apart, repeats):
             done.append(fold)

@@ -37,6 +37,7 @@ from handful.finetune import cautions, check_recipe, count_frozen, groups_below,
 from handful.heads import choose_temperature, fit_head, softmax, stacked_scores
 from handful.split import folds, units
 from handful.transfer.frozen import chosen_engine, engine_options, frozen_activations, frozen_trunk
+from handful.transfer.kept import place_of_work
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import FeaturePlan, choose_backbones, plan_features
 from handful.transfer.probe import Trained, probe_loss, weights_used
@@ -281,6 +282,7 @@ class Work:
         model = cut.with_head(stack, own_statistics=self.starts_at_random)
         batches = self.batches(cut, recipe, preprocessing, rows, changed=True)
         watched = None if validation is None else self.batches(cut, recipe, preprocessing, validation, changed=False)
+        kept = place_of_work(self, cut, model, recipe, preprocessing, rows=rows, validation=validation)
         if self.left is not None:
             recipe = replace(recipe, time=f"{max(self.left(), 1.0):.3f}s")
         torch.set_num_threads(self.threads)
@@ -292,6 +294,7 @@ class Work:
             seed=seed,
             precision=training_precision() if cut.upper else "float32",
             progress=self.progress,
+            kept=kept,
         )
         if training.failed_at is not None:
             raise TrainingError(

@@ -15,7 +15,6 @@ how it was calibrated and where its limits are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ import numpy as np
 from handful.backbones import BackboneSpec, Network, find, keep_memory, load, locate
 from handful.core.advice import Similarity
 from handful.core.errors import DataError
+from handful.core.machine import open_threads
 from handful.core.progress import Advance, Progress
 from handful.core.records import FloatArray, ImageTable, Picture, PixelArray
 from handful.features import Preprocessing, prepare
@@ -213,7 +213,7 @@ def _squares(
     def read(picture: Picture) -> PixelArray:
         return prepare(pixels(table, picture, shortest=preprocessing.size), preprocessing)
 
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+    with open_threads(threads) as pool:
         for start in range(0, len(pictures), BATCH):
             yield np.stack(list(pool.map(read, pictures[start : start + BATCH])))
 

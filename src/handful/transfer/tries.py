@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.advice import Try
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Split
+from handful.finetune import work_seconds
 from handful.transfer.bench import Bench, BoolArray, Candidate, Result
 from handful.transfer.layers import check_layers, trains_layers
 from handful.transfer.probe import Trained
@@ -57,7 +57,7 @@ def try_ways(
     backbone: tuple[BackboneSpec, LocatedWeights],
     threads: int,
     progress: Progress,
-    clock: Callable[[], float] = perf_counter,
+    clock: Callable[[], float] = work_seconds,
 ) -> Tried:
     """Returns the way to take of some: the first, which is the advised one, or another that is better by the rule.
 

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from handful.backbones import BackboneSpec, Network, keep_memory
 from handful.core.errors import ConfigError
-from handful.core.machine import processor
+from handful.core.machine import open_threads, processor
 from handful.core.parsed import MALFORMED
 from handful.core.progress import Progress
 from handful.core.remembered import memory_of, recall, remember
@@ -152,11 +153,10 @@ def lanes(threads: int) -> Iterator[ThreadPoolExecutor]:
 
     keep_memory()
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(max(1, threads), initializer=torch.set_num_threads, initargs=(1,))
     try:
-        yield pool
+        with open_threads(threads, each=partial(torch.set_num_threads, 1)) as pool:
+            yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
 
 
