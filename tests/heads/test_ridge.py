@@ -79,3 +79,14 @@ def test_penalties_go_with_the_size_of_the_features():
     )
     assert large.penalty == pytest.approx(256.0 * small.penalty)
     np.testing.assert_allclose(large.held_out_proba, small.held_out_proba, atol=1e-9)
+
+
+def test_held_out_probabilities_are_those_of_fits_without_the_row_whatever_the_size_of_the_classes():
+    features, labels = problem(n_rows=30)
+    labels = np.where(np.arange(30) % 3 > 0, 0, labels)
+    head = fit_ridge(decompose(features), labels, n_classes=3, units=np.arange(30))
+    for row in range(30):
+        kept = np.arange(30) != row
+        refit = Ridge(alpha=head.penalty).fit(features[kept].astype(float), np.eye(3)[labels[kept]])
+        expected = np.exp(refit.predict(features[~kept].astype(float)) / head.layer.temperature)
+        np.testing.assert_allclose(head.held_out_proba[~kept], expected / expected.sum(), atol=1e-6)
