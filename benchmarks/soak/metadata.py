@@ -88,7 +88,6 @@ def attack(n_cases: int, *, seed: int = 0) -> dict[str, Any]:
     """Returns how many changed files were read and refused, and everything that happened and must not."""
     counts: Counter[str] = Counter()
     faults: Counter[str] = Counter()
-    slowest = 0.0
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
         folder = Path(place).resolve()
         patch.setenv("HANDFUL_CACHE", str(folder / "cache"))
@@ -99,24 +98,8 @@ def attack(n_cases: int, *, seed: int = 0) -> dict[str, Any]:
         seen = Seen(str(folder))
         sys.addaudithook(seen.note)
 
-        @settings(max_examples=n_cases, deadline=None, database=None, derandomize=seed == 0,
-                  suppress_health_check=list(HealthCheck))  # fmt: skip
-        @given(st.sampled_from(range(len(known))), edits, damage)
-        def case(number: int, changes: list[tuple[int, str, Any]], harm: tuple[str, int] | None) -> None:
-            nonlocal slowest
-            document = known[number]
-            data = changed(document, changes, harm)
-            document.write(document.path, data)
-            modules, began = set(sys.modules), time.process_time()
-            fault = _fault(document.read, seen, counts)
-            slowest = max(slowest, time.process_time() - began)
-            new = sorted(set(sys.modules) - modules)
-            for each in (*([fault] if fault else []), *(f"imported {name}" for name in new), *seen.events):
-                faults[f"{document.name}: {each}"] += 1
-            counts[document.name] += 1
-            seen.events.clear()
-
-        case()
+        share = -(-n_cases // len(known))
+        slowest = max(_tried(document, share, seed, seen, counts, faults) for document in known)
     return {
         "cases": sum(counts[document.name] for document in known),
         "files": {document.name: counts[document.name] for document in known},
@@ -125,6 +108,31 @@ def attack(n_cases: int, *, seed: int = 0) -> dict[str, Any]:
         "slowest_s": round(slowest, 3),
         "faults": dict(faults.most_common(40)),
     }
+
+
+def _tried(
+    document: Document, n_cases: int, seed: int, seen: Seen, counts: Counter[str], faults: Counter[str]
+) -> float:
+    """Reads a document with many changes, counts what came of it, and returns the seconds of the slowest."""
+    slowest = 0.0
+
+    @settings(max_examples=n_cases, deadline=None, database=None, derandomize=seed == 0,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(edits, damage)
+    def case(changes: list[tuple[int, str, Any]], harm: tuple[str, int] | None) -> None:
+        nonlocal slowest
+        document.write(document.path, changed(document, changes, harm))
+        modules, began = set(sys.modules), time.process_time()
+        fault = _fault(document.read, seen, counts)
+        slowest = max(slowest, time.process_time() - began)
+        new = sorted(set(sys.modules) - modules)
+        for each in (*([fault] if fault else []), *(f"imported {name}" for name in new), *seen.events):
+            faults[f"{document.name}: {each}"] += 1
+        counts[document.name] += 1
+        seen.events.clear()
+
+    case()
+    return slowest
 
 
 def changed(document: Document, changes: list[tuple[int, str, Any]], harm: tuple[str, int] | None) -> bytes:

@@ -199,7 +199,7 @@ def pictures(given: Given) -> Found:
     """A thousand spoilt pictures of every format: a status and a sentence, which says nothing of this machine."""
     found = Found()
     statuses: Counter[int] = Counter()
-    telling = (b"Traceback", b".py", b"site-packages", bytes(given.place), bytes(Path.home()))
+    telling: tuple[bytes, ...] = (b"Traceback", b".py", b"site-packages", bytes(given.place), bytes(Path.home()))
     telling += tuple(version(name).encode() for name in ("pillow", "handful", "uvicorn"))
     rng, seeds = np.random.default_rng(0), seed_pictures()
     with handful_server(given.runs[0]) as server:

@@ -21,6 +21,7 @@ WRITERS = {
     "api/estimators.py": "a bundle unpacked for a moment, in a temporary folder",
     "images/sorting.py": "links, which hold nothing of their own",
     "features/shelf.py": "a file without a name, in place of memory",
+    "images/sources.py": "opens to read, without following links",
 }
 """The modules that may write otherwise, and what."""
 
