@@ -54,6 +54,17 @@ def test_a_run_agrees_with_itself_from_pictures_that_moved_and_with_nothing_kept
     assert again.result.run.seed == 3
 
 
+def test_one_thread_more_changes_no_answer(toy, run, tmp_path):
+    edit(run, options={"threads": 2})
+    again = handful.rerun(run, tmp_path / "two")
+    assert again.result.run.machine.endswith("2 threads used")
+    assert again.comparison.n_other == 0
+    assert 0.0 <= again.comparison.largest <= 1e-4
+    assert [head.kind for head in again.result.run.heads] == [
+        head["kind"] for head in json.loads((run / "result.json").read_text())["head"]
+    ]
+
+
 def test_options_that_mean_nothing_to_this_version_are_left_out_and_told(toy, run, tmp_path):
     edit(run, options={"colour": "red", "fit": "twist", "track": "mlflow"})
     again = handful.rerun(run, tmp_path / "other")
@@ -79,11 +90,13 @@ def test_what_cannot_be_repeated_is_said_before_any_work(run, tmp_path):
     edit(run, format=2)
     with pytest.raises(BundleError, match="is of format 2; this version reads format 1"):
         handful.rerun(run)
-    write_json(run / "provenance.json", {"format": 1})
-    with pytest.raises(BundleError, match="does not say what it should: KeyError"):
+    edit(run, format=1, in_memory=False, data={"root": 3})
+    with pytest.raises(BundleError, match="does not say what it should: TypeError"):
         handful.rerun(run)
-    with pytest.raises(BundleError, match=r"provenance\.json cannot be read"):
-        handful.rerun(tmp_path)
+    (run / "pictures.csv").unlink()
+    with pytest.raises(BundleError, match=r"pictures\.csv cannot be read"):
+        handful.rerun(run)
+    assert not (tmp_path / "run-again").exists()
 
 
 def test_the_model_says_what_it_was_made_from_and_names_no_path(run, tmp_path):

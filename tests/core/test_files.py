@@ -74,3 +74,17 @@ def test_a_limit_that_is_no_size_is_said_before_any_work(monkeypatch, own_caches
     monkeypatch.setenv("HANDFUL_CACHE_LIMIT", "much")
     with pytest.raises(ConfigError, match="HANDFUL_CACHE_LIMIT is 'much'; expected a size"):
         check_cache()
+
+
+def test_a_cache_that_can_be_used_is_made_and_left_empty(monkeypatch, tmp_path):
+    monkeypatch.setenv("HANDFUL_CACHE", str(tmp_path / "deep" / "cache"))
+    check_cache()
+    check_cache()
+    assert list((tmp_path / "deep" / "cache").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_to_names_the_variable(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("HANDFUL_CACHE", str(tmp_path / "file"))
+    with pytest.raises(HandfulError, match=r"cannot be written to: .*Set HANDFUL_CACHE to a folder"):
+        check_cache()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
@@ -44,6 +46,8 @@ def test_with_few_pictures_only_what_is_further_than_all_is_unlike():
     furthest = familiar.distances[-1]
     assert are_unlike(np.array([furthest, furthest + 0.01]), familiar).tolist() == [False, True]
     np.testing.assert_allclose(as_far(np.array([furthest, 0.0]), familiar), [2 / 21, 1.0])
+    three = replace(familiar, distances=np.array([0.1, 0.2, 0.3]))
+    assert are_unlike(np.array([0.25, 0.3, 0.31]), three).tolist() == [False, False, True]
 
 
 def test_many_pictures_are_thinned_and_one_unit_is_nothing_to_compare_with():

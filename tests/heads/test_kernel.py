@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.kernel_ridge import KernelRidge
 
-from handful.heads.kernel import fit_kernel, kernel_scores, squared_distances
+from handful.heads.kernel import SHARPNESSES, fit_kernel, kernel_scores, squared_distances
 from tests.heads.test_ridge import problem
 
 
@@ -52,3 +52,8 @@ def test_it_follows_a_class_of_two_unlike_kinds():
 def test_identical_pictures_and_single_rows_are_no_fault():
     head = fit_kernel(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), n_classes=2, units=np.zeros(4, dtype=int))
     assert np.isfinite(head.held_out_proba).all()
+
+
+def test_of_settings_that_are_level_the_first_is_taken():
+    head = fit_kernel(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), n_classes=2, units=np.arange(4))
+    assert head.layer.kernel.sharpness == SHARPNESSES[0]

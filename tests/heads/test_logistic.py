@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import scipy.special
 from sklearn.linear_model import LogisticRegression
 
-from handful.heads.logistic import N_FOLDS, PENALTIES, Problems, fit_logistic, solve
+from handful.heads.logistic import N_FOLDS, PENALTIES, Problems, _softmax, fit_logistic, solve
 from handful.heads.spectrum import decompose
 from handful.split import folds
 from tests.heads.test_ridge import problem
@@ -63,3 +64,9 @@ def test_every_penalty_is_reported():
     head = fit_logistic(decompose(features), labels, n_classes=3, units=np.arange(40), seed=0)
     assert len(head.search) == len(PENALTIES)
     assert min(entry["log_loss"] for entry in head.search) == head.held_out_loss
+
+
+def test_rows_of_very_unlike_scores_do_not_drown_each_other():
+    scores = np.array([[0.0, 1.0, -1.0], [-2000.0, -2001.0, -1999.0]])[:, :, None]
+    expected = scipy.special.softmax(scores, axis=1)
+    np.testing.assert_allclose(_softmax(scores), expected, atol=1e-15)

@@ -70,3 +70,23 @@ def test_held_out_probabilities_sum_to_one():
     features, labels = problem()
     head = fit_ridge(decompose(features), labels, n_classes=3, units=np.arange(len(labels)))
     np.testing.assert_allclose(head.held_out_proba.sum(axis=1), 1.0)
+
+
+def test_penalties_go_with_the_size_of_the_features():
+    features, labels = problem()
+    small, large = (
+        fit_ridge(decompose(features * scale), labels, n_classes=3, units=np.arange(40)) for scale in (1.0, 16.0)
+    )
+    assert large.penalty == pytest.approx(256.0 * small.penalty)
+    np.testing.assert_allclose(large.held_out_proba, small.held_out_proba, atol=1e-9)
+
+
+def test_held_out_probabilities_are_those_of_fits_without_the_row_whatever_the_size_of_the_classes():
+    features, labels = problem(n_rows=30)
+    labels = np.where(np.arange(30) % 3 > 0, 0, labels)
+    head = fit_ridge(decompose(features), labels, n_classes=3, units=np.arange(30))
+    for row in range(30):
+        kept = np.arange(30) != row
+        refit = Ridge(alpha=head.penalty).fit(features[kept].astype(float), np.eye(3)[labels[kept]])
+        expected = np.exp(refit.predict(features[~kept].astype(float)) / head.layer.temperature)
+        np.testing.assert_allclose(head.held_out_proba[~kept], expected / expected.sum(), atol=1e-6)

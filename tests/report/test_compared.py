@@ -153,7 +153,11 @@ def test_a_result_that_was_changed_by_hand_is_noticed(first, tmp_path):
         ("result.json", "{", r"result\.json is not JSON"),
         ("result.json", "[]", r"result\.json holds no object"),
         ("result.json", "{}", "is no run that can be compared: KeyError"),
+        ("result.json", '{"held_out": 3}', "is no run that can be compared: AttributeError"),
         ("provenance.json", "{}", "is no run that can be compared: KeyError"),
+        ("pictures.csv", "name,class\na,b\n", "is no run that can be compared: KeyError"),
+        ("predictions.csv", "path,predicted,p_a\nx,a,much\n", "is no run that can be compared: ValueError"),
+        ("predictions.csv", "path,predicted,p_a\nx\n", "is no run that can be compared: AttributeError"),
     ],
 )
 def test_a_folder_that_is_no_whole_run_is_refused(first, name, text, message):

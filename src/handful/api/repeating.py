@@ -15,7 +15,7 @@ from handful.core.errors import BundleError, ConfigError, DataError
 from handful.core.folders import free_name
 from handful.core.progress import Progress
 from handful.report import Comparison, compare
-from handful.report.compared import read_json
+from handful.report.compared import hashes, read_json
 from handful.report.provenance import FILE, FORMAT
 
 PATHS = ("labels", "add", "weights")
@@ -62,6 +62,7 @@ def rerun(
         WeightsError: pre-trained weights that are not at hand.
     """
     first = Path(os.path.normpath(run))
+    hashes(first)  # whatever is missing there is said before any work
     made = read_json(first / FILE)
     if made.get("format") != FORMAT:
         raise BundleError(f"{first / FILE} is of format {made.get('format')!r}; this version reads format {FORMAT}.")
@@ -69,7 +70,7 @@ def rerun(
         config = _config(made["options"], given=made["given"])
         _check_paths(made["options"], Path(made["folder"]))
         pictures = _pictures(made) if data is None else data
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"{first / FILE} does not say what it should: {error!r}.") from error
     again = Path(os.path.normpath(out)) if out is not None else free_name(first.with_name(f"{first.name}-again"))
     result = train(pictures, again, config=config, progress=progress)

@@ -133,9 +133,9 @@ def compare(first: Path, second: Path) -> Comparison:
     then, now = _Recorded.of(first), _Recorded.of(second)
     data = _data_change(then.pictures, now.pictures)
     common = [
-        (p, q)
-        for path, p in then.predictions.items()
-        if (q := now.predictions.get(path)) is not None and p.keys() == q.keys()
+        (answer, now.predictions[path])
+        for path, answer in then.predictions.items()
+        if path in now.predictions and answer[1].keys() == now.predictions[path][1].keys()
     ]
     gaps = {name: pair for name, pair in _pairs(then.figures, now.figures) if pair[0] != pair[1]}
     return Comparison(
@@ -143,8 +143,8 @@ def compare(first: Path, second: Path) -> Comparison:
         data=data,
         reasons=(*data.reasons(), *_reasons(then, now)),
         gaps=gaps,
-        n_other=sum(p["predicted"] != q["predicted"] for p, q in common),
-        largest=max((_largest(p, q) for p, q in common), default=float("nan")),
+        n_other=sum(first != second for (first, _), (second, _) in common),
+        largest=max((abs(p[name] - q[name]) for (_, p), (_, q) in common for name in p), default=float("nan")),
     )
 
 
@@ -165,7 +165,7 @@ class _Recorded:
     figures: dict[str, Any]
     weights: dict[str, str]
     pictures: dict[str, dict[str, str]]
-    predictions: dict[str, dict[str, str]]
+    predictions: dict[str, tuple[str, dict[str, float]]]
     made: dict[str, Any]
 
     @classmethod
@@ -187,7 +187,7 @@ class _Recorded:
                 figures=figures,
                 weights={each["backbone"]: each["sha256"] for each in result["weights"]},
                 pictures=_rows(folder / PICTURES),
-                predictions=_rows(folder / "predictions.csv"),
+                predictions={path: _answer(row) for path, row in _rows(folder / "predictions.csv").items()},
                 made={name: made[name] for name in ("options", "versions", "code_sha256", "processor", "flags")}
                 | {"training_precision": made["training_precision"]},
             )
@@ -195,7 +195,7 @@ class _Recorded:
             raise BundleError(
                 f"{error.filename} cannot be read: {error.strerror}. A run folder has it; copy the whole folder again."
             ) from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleError(f"{folder} is no run that can be compared: {error!r} is not as expected.") from error
 
 
@@ -223,6 +223,11 @@ def _rows(path: Path) -> dict[str, dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         rows = [{name: plain(cell) for name, cell in row.items()} for row in csv.DictReader(stream)]
     return {row["path"]: row for row in rows}
+
+
+def _answer(row: Mapping[str, str]) -> tuple[str, dict[str, float]]:
+    """Returns the class that was answered, and the probabilities, of a row of predictions.csv."""
+    return row["predicted"], {name: float(cell) for name, cell in row.items() if name.startswith("p_")}
 
 
 def _data_change(then: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> DataChange:
@@ -283,10 +288,6 @@ def _pairs(then: Any, now: Any, place: str = "") -> Iterator[tuple[str, tuple[An
             yield from _pairs(first, second, f"{place}.{number}")
     else:
         yield place, (then, now)
-
-
-def _largest(then: Mapping[str, str], now: Mapping[str, str]) -> float:
-    return max(abs(float(then[name]) - float(now[name])) for name in then if name.startswith("p_"))
 
 
 def _short(sha256: str | None) -> str:
