@@ -1,9 +1,9 @@
 """A command that is killed at any step it takes on the disk can be given again, and nothing has to be tidied up.
 
 `handful train`, `study` and `export` are killed at each of their steps on the disk, in a new place each time. Where the
-folder has its name by then, and in every tenth place, the command is given again: it has to make the folder whole, or to
-say that it is there. What it makes has to be what a command makes that was never killed, but for times, and nothing may
-lie beside it. In the other places it is given again until it has removed what was left and begins anew.
+folder has its name by then, and in every tenth place, the command is given again: it has to make the folder whole, or
+to say that it is there. What it makes has to be what a command makes that was never killed, but for times, and nothing
+may lie beside it. In the other places it is given again until it has removed what was left and begins anew.
 
 python -m benchmarks.soak.syscalls
 """
@@ -70,7 +70,7 @@ def kill_everywhere(root: Path, words: tuple[str, ...]) -> dict[str, object]:
     n_steps, wanted = len(steps.read_text().splitlines()), content(alone)
     faults, n_kills, n_whole = [], 0, 0
     for number in range(1, n_steps + 1):
-        n_kills += ended(words, place / "made", dies=lambda n, _, at=number: n == at) == KILLED
+        n_kills += ended(words, place / "made", dies=at(number)) == KILLED
         is_there = (place / "made").exists()
         if is_there or number % WHOLE_EVERY == 0:
             n_whole += 1
@@ -79,26 +79,46 @@ def kill_everywhere(root: Path, words: tuple[str, ...]) -> dict[str, object]:
                 faults.append(f"given again behind step {number}: {code}")
             if {path.name for path in place.iterdir()} != {"made"}:
                 faults.append(f"left behind step {number}: {sorted(path.name for path in place.iterdir())}")
-        elif ended(words, place / "made", dies=begins_anew) != KILLED or any((place / ".made.partial").glob("*")):
+        elif ended(words, place / "made", dies=begins_anew) != KILLED or (place / ".made.partial").exists():
             faults.append(f"not begun anew behind step {number}")
         shutil.rmtree(place, ignore_errors=True)
     return {"steps": n_steps, "kills": n_kills, "given_again_to_the_end": n_whole, "faults": faults}
 
 
 def begins_anew(_: int, step: Step) -> bool:
-    """Returns whether a command, having removed what was left, makes its first file."""
-    return step.call == "open" and step.path.parent.name == ".made.partial"
+    """Returns whether a command, having removed what was left, makes the folder in which it works."""
+    return step.call == "mkdir" and step.path.name == ".made.partial"
 
 
-def ended(words: tuple[str, ...], out: Path, *, dies: Dies | None = None, told: Path | None = None) -> int:
-    """Gives a command in a process of its own, which may die at one of its steps, and returns its exit code."""
+def at(number: int) -> Dies:
+    """Returns what makes a process die at its step of a number."""
+    return lambda n, _: n == number
+
+
+def ended(
+    words: tuple[str, ...],
+    out: Path,
+    *,
+    dies: Dies | None = None,
+    told: Path | None = None,
+    said: Path | None = None,
+) -> int:
+    """Gives a command in a process of its own, and returns its exit code.
+
+    Args:
+        words: the command.
+        out: its `--out`; steps beside it and below are seen.
+        dies: whether the process ends at a step; or it raises what takes the place of the step.
+        told: a file for the steps.
+        said: a file for what the command writes on standard error.
+    """
     out.parent.mkdir(exist_ok=True)
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
-    os.dup2(silence, 2)
+    os.dup2(silence if said is None else os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     sys.argv = ["handful", *words, "--out", str(out)]
     seen: list[str] = []
 
