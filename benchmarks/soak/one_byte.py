@@ -27,7 +27,7 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import HandfulError
 from handful.core.files import write_bytes
 from handful.core.progress import Silent
-from handful.core.sealed import changed
+from handful.core.sealed import MANIFEST, changed
 from handful.features.engines import choose
 from handful.images import read
 from handful.study.store import load_plan, load_results
@@ -73,6 +73,7 @@ def main() -> None:
                 with damaged(files[draws.randrange(len(files))], draws) as path:
                     noticed[kind] += check(path)
                     all_damages[kind] += 1
+            print(kind, noticed[kind], "of", all_damages[kind], flush=True)
         n_damages, n_noticed = all_damages.total(), noticed.total()
     record(
         "one byte changed, cut off or added, in any file that handful keeps, is noticed",
@@ -99,18 +100,19 @@ def damaged(path: Path, draws: random.Random) -> Iterator[Path]:
 
 
 def refused(path: Path, use: Callable[[], object]) -> bool:
-    """Returns whether a use of a damaged file is refused by its path."""
+    """Returns whether a use of a damaged file is refused by its path; with a manifest by that of what it vouches for."""
     try:
         use()
     except HandfulError as error:
-        return str(path) in str(error)
+        return str(path.parent if path.name == MANIFEST else path) in str(error)
     return False
 
 
 def told(path: Path, folder: Path) -> bool:
-    """Returns whether a damaged file of a folder, and only that, is told."""
+    """Returns whether a damaged file of a folder, and only that, is told; with a manifest what it vouches for."""
     try:
-        return changed(folder) == (path,)
+        found = changed(folder)
+        return len(found) == 1 and path in (*found, found[0].parent / MANIFEST, folder / MANIFEST)
     except HandfulError as error:
         return str(path) in str(error)
 

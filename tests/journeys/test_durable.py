@@ -5,6 +5,7 @@ import os
 import shutil
 
 from handful.cli import report
+from handful.core.folders import reserved
 from handful.testing.disk import watched
 
 
@@ -62,3 +63,11 @@ def test_a_run_that_changed_is_told_or_refused_by_its_path(command, photos, monk
         code, _, error = command("predict", f"model-{name}", sorted(photos.rglob("*.png"))[0])
         assert code == 2
         assert f"model-{name}/{name} changed since it was written" in error
+
+
+def test_a_study_and_a_reproduction_that_are_under_way_are_refused_before_pictures_are_read(command, tmp_path):
+    for words in (("study", "nowhere", "--vary", "lr=1e-4,1e-3"), ("reproduce", "6", "--data", "nowhere")):
+        with reserved(tmp_path / "made"):
+            code, _, error = command(*words, "--out", "made")
+        assert code == 2
+        assert f"made is being made by process {os.getpid()} on " in error
