@@ -100,7 +100,7 @@ def damaged(path: Path, draws: random.Random) -> Iterator[Path]:
 
 
 def refused(path: Path, use: Callable[[], object]) -> bool:
-    """Returns whether a use of a damaged file is refused by its path; with a manifest by that of what it vouches for."""
+    """Returns whether a use of a damaged file is refused by its path; of a manifest that of what it vouches for."""
     try:
         use()
     except HandfulError as error:
