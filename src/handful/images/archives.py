@@ -25,6 +25,7 @@ from typing import Any
 
 from handful.core.errors import DataError
 from handful.core.files import cache_folder, sha256_file, staged_file
+from handful.core.sealed import find_named, named_by_hash
 from handful.images.sources import Entry, is_hidden, printable
 from handful.images.unreadable import UnreadableError
 
@@ -274,15 +275,15 @@ def _uncompressed(path: Path, limits: ArchiveLimits) -> Path:
     if unpack is None:
         return path
     target = cache_folder("archives") / f"{sha256_file(path)}.tar"
-    if target.exists():
-        return target
+    if (known := find_named(target)) is not None:
+        return known
     packed, total = path.stat().st_size, 0
     with staged_file(target) as copy:
         for piece in _pieces(path, unpack):
             total += len(piece)
             _check_limits(path, limits, unpacked=total, packed=packed)
             copy.write(piece)
-    return target
+    return named_by_hash(target)
 
 
 def _pieces(path: Path, unpack: Callable[..., Any]) -> Iterator[bytes]:

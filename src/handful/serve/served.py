@@ -10,6 +10,7 @@ from typing import Any
 from handful.core.errors import BundleError, HandfulError
 from handful.core.parsed import MALFORMED, parse_json
 from handful.core.progress import Progress
+from handful.core.sealed import read_verified
 from handful.serve.explain import References, explain, find_references
 from handful.serve.kept import count_kept
 from handful.serve.lanes import Lanes
@@ -109,7 +110,7 @@ def open_run(run: Path, settings: Settings, *, progress: Progress) -> Served:
 def _facts(run: Path) -> dict[str, Any]:
     """Returns the figures of a run that the page tells; none where the run is only a model."""
     try:
-        result = parse_json((run / "result.json").read_bytes())
+        result = parse_json(read_verified(run, "result.json"))
         low, high = result["accuracy_interval"]
         return {
             "accuracy": float(result["accuracy"]),
