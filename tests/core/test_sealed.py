@@ -47,7 +47,7 @@ def test_sealed_values_come_back(tmp_path):
 
 @given(
     st.dictionaries(
-        st.text(), st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**18), 10**18)
+        st.text(), st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**17), 10**17)
     )
 )
 @settings(max_examples=50, deadline=None)
