@@ -61,9 +61,7 @@ def main() -> None:
         "CIFAR-10, 250": measured(cifar, classes=CLASSES, per_class=50),
     }
     holds = all(each["gain"] >= (WORTH if name in LARGE else -WORTH) for name, each in figures.items())
-    claim = (
-        "features of several layer groups, chosen by held-out loss, gain 0.5 points on 2 000 pictures, and cost no more on 250"
-    )
+    claim = "several layer groups, chosen by held-out loss, gain 0.5 points on 2 000 pictures and cost no more on 250"
     record(claim, figures=figures, holds=holds)
 
 
