@@ -110,7 +110,8 @@ def main() -> None:
             figures[name] = {**found.figures, "seconds": round(time.monotonic() - start)}
             broken += [f"{name}: {promise}" for promise in found.broken]
             print(f"{name}: {json.dumps(figures[name])} {found.broken}", flush=True)
-    record(CLAIM, figures={**figures, "broken": broken, "niceness": os.nice(0)}, holds=not broken)
+    claim = f"{CLAIM}; only {', '.join(sys.argv[1:])}" if sys.argv[1:] else CLAIM
+    record(claim, figures={**figures, "broken": broken, "niceness": os.nice(0)}, holds=not broken)
 
 
 def _made(place: Path) -> Given:
