@@ -38,7 +38,7 @@ class Client:
         head: status line and headers of the latest answer, in small letters.
     """
 
-    def __init__(self, port: int, *, seconds: float = 60.0) -> None:
+    def __init__(self, port: int, *, seconds: float = 600.0) -> None:
         self.connection = socket.create_connection(("127.0.0.1", port), timeout=seconds)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.head = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from handful.backbones import BackboneSpec
 from handful.features.engines import choose
+from handful.finetune import kept
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
 
@@ -36,6 +38,13 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every epoch worth a checkpoint, however quick."""
+    monkeypatch.setattr(kept, "SECONDS", 0.0)
+    monkeypatch.setattr(kept, "SHARE", math.inf)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +16,13 @@ from safetensors.torch import save_file
 from handful.api.unfinished import open_unfinished
 from handful.backbones import borrowed, find, locate, records
 from handful.core.config import ReadingConfig
-from handful.core.files import cache_folder, sha256_bytes
+from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
 from handful.core.machine import processor
+from handful.core.owners import Owner
 from handful.core.progress import Silent
 from handful.core.records import Head, KernelPart
 from handful.core.remembered import memory_of
+from handful.core.sealed import MANIFEST, SEAL, sealed
 from handful.core.study import Axis, StudyPlan, Trial, TrialResult
 from handful.core.training import Checkpoint
 from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
@@ -30,6 +33,7 @@ from handful.features.engines import choose
 from handful.features.shards import pack, read_header
 from handful.finetune import precision
 from handful.images import duplicates, memory, read
+from handful.report import compared
 from handful.serve import served
 from handful.serve.explain import find_references
 from handful.study.store import load_plan, load_results, save_plan, save_result
@@ -109,8 +113,8 @@ def _bundles(folder: Path, toy: Any, patch: Any) -> list[Document]:
 
     def rehashed(path: Path, data: bytes) -> None:
         path.write_bytes(data)
-        manifest = path.with_name(bundle.MANIFEST)
-        manifest.write_text(json.dumps({**json.loads(manifest.read_bytes()), path.name: sha256_bytes(data)}))
+        manifest = path.with_name(MANIFEST)
+        write_json(manifest, {**json.loads(manifest.read_bytes()), path.name: sha256_bytes(data)})
 
     kept = records.record_path("timm:lent")
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -132,8 +136,9 @@ def _bundles(folder: Path, toy: Any, patch: Any) -> list[Document]:
                  opened(folder / "model"), rehashed),
         Document("model.json with a network", folder / "lent" / bundle.MODEL, _json(folder / "lent" / bundle.MODEL),
                  opened(folder / "lent"), rehashed),
-        Document("manifest.json", manifest / bundle.MANIFEST, _json(manifest / bundle.MANIFEST), opened(manifest)),
-        Document("record of a network", kept, records.record(spec), recorded),
+        Document("manifest.json", manifest / MANIFEST, _json(manifest / MANIFEST), opened(manifest),
+                 _laid_out),
+        Document("record of a network", kept, records.record(spec), recorded, _resealed),
         Document("config.json", stated / "config.json", {"width": 8}, describe),
     ]  # fmt: skip
 
@@ -155,8 +160,10 @@ def _studies(folder: Path) -> list[Document]:
             _ = found.accuracy, found.loss
 
     return [
-        Document("study.json", folder / "study.json", _json(folder / "study.json"), lambda: load_plan(folder)),
-        Document("trial of a study", path, _json(path), results),
+        Document(
+            "study.json", folder / "study.json", _json(folder / "study.json"), lambda: load_plan(folder), _resealed
+        ),
+        Document("trial of a study", path, _json(path), results, _resealed),
     ]
 
 
@@ -178,9 +185,27 @@ def _runs(folder: Path, photos: Path) -> list[Document]:
 
     return [
         Document("result.json", folder / "result.json", result, lambda: served._facts(folder)),
+        Document("provenance.json", folder / "provenance.json", {"versions": {"torch": "1"}, "code": "ab"},
+                 lambda: compared.read_json(folder / "provenance.json")),
+        Document("name of a process", folder / "owner", {"pid": 7, "host": "h", "since": 1.0, "born": "1"},
+                 lambda: Owner.read((folder / "owner").read_bytes())),
         Document("references.json", folder / "references.json", references, lambda: find_references(folder)),
         Document("metadata of an ONNX file", metadata_path, metadata, of_export, _write_metadata),
-    ]
+    ]  # fmt: skip
+
+
+def _resealed(path: Path, data: bytes) -> None:
+    """Writes what is an object under a hash of its own, as somebody does who knows how; the rest as it is."""
+    with suppress(ValueError, RecursionError, AttributeError):
+        data = sealed({name: each for name, each in json.loads(data).items() if name != SEAL})
+    path.write_bytes(data)
+
+
+def _laid_out(path: Path, data: bytes) -> None:
+    """Writes what is JSON as handful lays a manifest out; the rest as it is."""
+    with suppress(ValueError, RecursionError):
+        data = (dump_json(json.loads(data), indent=2) + "\n").encode()
+    path.write_bytes(data)
 
 
 def _write_metadata(path: Path, data: bytes) -> None:
@@ -212,9 +237,11 @@ def _caches(photos: Path, patch: Any) -> list[Document]:
     found = {"engine": "eager", "reason": "x", "tried": []}
     return [
         Document("what decoding found", shard, _json(shard), lambda: memory.recall(pixels), renamed),
-        Document("copies", copies, [[0, 1, 0.9, False]], lambda: duplicates._recall(table, known)),
-        Document("chosen engine", engine, found, lambda: choose._recall(engine, "fp32")),
-        Document("gain of bfloat16", gain, {"bfloat16_gain": 2.0}, precision._known_gain),
+        Document(
+            "copies", copies, {"pairs": [[0, 1, 0.9, False]]}, lambda: duplicates._recall(table, known), _resealed
+        ),
+        Document("chosen engine", engine, found, lambda: choose._recall(engine, "fp32"), _resealed),
+        Document("gain of bfloat16", gain, {"bfloat16_gain": 2.0}, precision._known_gain, _resealed),
     ]
 
 
@@ -241,7 +268,7 @@ def _features() -> list[Document]:
             read_header(stream)
 
     return [
-        Document("space.json", space / "space.json", facts, upkeep.holdings),
+        Document("space.json", space / "space.json", facts, upkeep.holdings, _resealed),
         Document("header of features", shard, json.loads(data[8 : 8 + length]), header, rewritten),
     ]
 

@@ -92,6 +92,7 @@ def serve(line: Connection) -> None:
 def fetch(url: str, path: Path, *, room: int | None) -> None:
     """Downloads, in a process of its own; ends with 1 where that was refused."""
     received.PAUSE = 0.0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
     if room is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     try:

@@ -266,6 +266,7 @@ def soak(root: Path, *, n_interruptions: int, numbers: Sequence[signal.Signals],
             found.finished += 1
             found.different += ground.made(command) != whole
             found.left_over += ground.left_over(command)
+        print(found, flush=True)
     return found
 
 
@@ -328,9 +329,7 @@ def main() -> None:
     n_kills, n_stops = (int(text) for text in sys.argv[1:]) if len(sys.argv) > 1 else (KILLS, STOPS)
     with tempfile.TemporaryDirectory() as name:
         killed = soak(Path(name) / "kills", n_interruptions=n_kills, numbers=[signal.SIGKILL], seed=0)
-        print(killed, flush=True)
         stopped = soak(Path(name) / "stops", n_interruptions=n_stops, numbers=STOPPING, seed=1)
-        print(stopped, flush=True)
     record(
         "a command that is killed or stopped at any moment goes on when it is repeated, to the same bits",
         figures={"killed": asdict(killed), "stopped": asdict(stopped)},

@@ -35,7 +35,9 @@ SLOW = 1.0
 LOUD = {"import", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"}
 """What must not happen at all; files are opened in the folder alone."""
 
-INSTALLED = (sys.prefix, sys.base_prefix, str(Path(handful.__file__).parent), "/proc/cpuinfo")
+INSTALLED = (
+    sys.prefix, sys.base_prefix, str(Path(handful.__file__).parent), str(Path(__file__).parent), "/proc/cpuinfo",
+)  # fmt: skip
 """The programs themselves, and what is asked about the processor."""
 
 STRINGS = (

@@ -42,7 +42,15 @@ def test_a_tap_after_the_name_becomes_the_default_and_asks_for_weights_that_reac
     assert (spec.name, spec.default_tap.name, spec.default_tap.n_features) == ("alexnet", "fc7", 4096)
     assert set(spec.taps) == set(find("alexnet").taps)
     assert [file.groups[-1] for file in spec.weights] == ["classifier"]
-    assert find("alexnet:pool5") == find("alexnet")
+    assert find("alexnet:pool5").taps == find("alexnet").taps
+    assert (spec.full_name, find("alexnet").full_name) == ("alexnet:fc7", "alexnet")
+
+
+def test_several_taps_are_offered_only_where_none_was_asked_for():
+    assert find("lite0").several.beside == ("stage4", "stage5", "stage6")
+    assert find("lite0:head").several is None
+    assert find("lite0:several").several is None
+    assert find("alexnet").several is None
 
 
 def test_an_unknown_tap_names_those_there_are():

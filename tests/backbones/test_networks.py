@@ -57,7 +57,8 @@ def test_features_have_their_size_at_the_published_input_size(spec):
         sizes[name] = values.shape
     for tap in spec.taps:
         shape = sizes[tap.group]
-        assert tap.n_features == (shape[1:].numel() if tap.pooling == "flatten" else shape[1])
+        beside = sum(sizes[group][1] for group in tap.beside)
+        assert tap.n_features == beside + (shape[1:].numel() if tap.pooling == "flatten" else shape[1])
 
 
 def test_alexnet_sees_55_places_after_its_first_layer_as_in_the_paper():

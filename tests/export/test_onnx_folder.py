@@ -11,6 +11,7 @@ from PIL import Image
 
 from handful.core.errors import ExportError, HandfulError
 from handful.core.progress import Silent
+from handful.core.sealed import write_manifest
 from handful.export import golden, load, onnx_folder, save, write_onnx
 from handful.export.golden import golden_pictures
 from handful.images.decode import decode
@@ -53,6 +54,8 @@ def test_the_script_says_so_when_an_answer_is_another(folder):
     first = next(iter(answers))
     answers[first][0] += 2e-4
     (folder / "golden.json").write_text(json.dumps(answers))
+    (folder / "manifest.json").unlink()
+    write_manifest(folder)
     done = run_alone(folder / "predict.py")
     assert done.returncode == 1
     assert "difference in a probability 0.0002" in done.stdout

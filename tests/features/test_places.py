@@ -59,6 +59,14 @@ def test_a_map_sums_to_the_score_less_the_bias(toy, table, tap):
     np.testing.assert_allclose(found.sum(axis=(1, 2)), scores, rtol=1e-4, atol=1e-4)
 
 
+def test_a_map_of_several_taps_sums_to_the_share_of_the_highest_group(toy, table):
+    trunk, pictures = trunk_of(toy, 3), table.pictures[:5]
+    weights = np.random.default_rng(0).normal(size=(5, 28))
+    rows = features(trunk, table, pictures, shown(toy))
+    found = maps(trunk, table, pictures, weights, shown(toy))
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), (rows * weights)[:, 12:].sum(axis=1), rtol=1e-4, atol=1e-5)
+
+
 def squares_of(table, pictures, preprocessing):
     made = [prepare(pixels(table, each, shortest=preprocessing.size), preprocessing) for each in pictures]
     x = torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
+import os
 import sys
 from dataclasses import replace
 
@@ -42,10 +42,7 @@ class Heard(Silent):
         self.said.append(message)
 
 
-@pytest.fixture(autouse=True)
-def every_epoch(monkeypatch):
-    monkeypatch.setattr(kept_module, "SECONDS", 0.0)
-    monkeypatch.setattr(kept_module, "SHARE", math.inf)
+pytestmark = pytest.mark.usefixtures("every_epoch")
 
 
 @pytest.fixture
@@ -196,3 +193,13 @@ def test_a_training_goes_on_where_its_checkpoints_cannot_be_written(train, monke
 
 def files():
     return sorted(cache_folder("trainings").glob("*/*.safetensors"))
+
+
+def test_trainings_that_nobody_went_on_with_are_removed_after_some_time(train):
+    stopped_run(train, "new layers", 2)
+    (folder,) = cache_folder("trainings").iterdir()
+    with kept_trainings():
+        assert folder.exists()
+    os.utime(folder, (0, 0))
+    with kept_trainings():
+        assert not folder.exists()

@@ -84,12 +84,12 @@ def overlapping(pictures):
     return data[:at] + entries + end[:8] + struct.pack("<HHLL", 500, 500, len(entries), at) + bytes(2)
 
 
-def listing(n_members):
+def listing(n_members, *, disk=0):
     """A zip that is nothing but a list, of the newer form, of empty members."""
     entry = b"PK\x01\x02" + bytes([20, 3, 20, 0]) + bytes(20) + struct.pack("<H", 7) + bytes(16)
     entries = b"".join(entry + b"%07d" % number for number in range(n_members))
     end = b"PK\x06\x06" + struct.pack("<QHHLLQQQQ", 44, 45, 45, 0, 0, n_members, n_members, len(entries), 0)
-    end += b"PK\x06\x07" + struct.pack("<LQL", 0, len(entries), 1)
+    end += b"PK\x06\x07" + struct.pack("<LQL", disk, len(entries), 1)
     return entries + end + b"PK\x05\x06" + struct.pack("<HHHHLLH", 0, 0, 65535, 65535, 0xFFFFFFFF, 0xFFFFFFFF, 0)
 
 
@@ -109,6 +109,7 @@ REFUSED = {
     "zip: bomb": (deflated("cat/zeros.bmp", 150_000_000), "200 times its size .at its member 'cat/zeros.bmp'"),
     "zip: one member under many names": (as_bytes(overlapping), "200 times its size .at its member 'cat/00"),
     "zip: two million members": (as_bytes(lambda _: listing(2_000_000)), "more than 1,000,000 members"),
+    "zip: the rest on another disk": (as_bytes(lambda _: listing(1, disk=7)), "cannot be read as an archive"),
     "tar: up and out": (as_tar(("../outside.png", b"x")), r"'\.\./outside\.png'.*points outside"),
     "tar: absolute": (as_tar(("/tmp/outside.png", b"x")), "'/tmp/outside.png'.*points outside"),
     "tar: drive": (as_tar(("c:outside.png", b"x")), "'c:outside.png'.*points outside"),

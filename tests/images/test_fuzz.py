@@ -109,6 +109,7 @@ def test_large_tiffs_of_either_order_are_counted(order):
     with pytest.raises(UnreadableError, match="more than 20,000 parts"):
         refuse_excess(head + struct.pack(mark + "Q", 30_000) + bytes(20 * 30_000))
     refuse_excess(head + struct.pack(mark + "Q", 3) + bytes(20 * 3 + 8))
+    refuse_excess(order + struct.pack(mark + "HHHQ", 43, 8, 0, 2**64 - 1))
 
 
 @pytest.mark.parametrize("data", [data[:cut] for data in SEEDS for cut in (2, 3, 6, 9, 12, 14, 20)])

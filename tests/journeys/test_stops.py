@@ -43,7 +43,7 @@ def begin(photos, tmp_path, monkeypatch):
 
 def stopped(process, number, *, when):
     """Sends a signal when something is so, and returns the exit code and the lines on standard error."""
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 120.0
     while not when() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     start = time.monotonic()

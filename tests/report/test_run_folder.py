@@ -28,6 +28,7 @@ def test_the_folder_holds_everything(make_run, tmp_path):
             "model-card.md",
             "pictures.csv",
             "result.json",
+            "manifest.json",
             "skipped.csv",
             "predictions.csv",
             "report.html",

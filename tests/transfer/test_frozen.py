@@ -9,7 +9,7 @@ import torch
 
 from handful.backbones import load, locate
 from handful.core.config import ReadingConfig, TrainConfig
-from handful.core.errors import DataError
+from handful.core.errors import TrainingError
 from handful.core.progress import Silent
 from handful.features import Preprocessing
 from handful.finetune.freeze import split_network
@@ -95,7 +95,7 @@ def test_the_size_is_said_before_work_starts_and_large_ones_lie_in_a_file(trunk,
 
 def test_activations_that_half_precision_cannot_hold_are_an_error(trunk, shown):
     enlarged = replace(shown.preprocessing, std=(1e-6, 1e-6, 1e-6))
-    with pytest.raises(DataError, match="float16 holds at most"):
+    with pytest.raises(TrainingError, match="float16 holds at most"):
         frozen_activations(
             trunk, replace(shown, preprocessing=enlarged), n_views=1, progress=Silent(), group="stem", use_cache=False
         )

@@ -66,7 +66,7 @@ def _tapped(spec: BackboneSpec, name: str) -> BackboneSpec:
         raise ConfigError(f"{spec.name} has no tap {name!r}. Its taps are: {', '.join(taps)}.")
     chosen = taps.pop(name)
     reaching = tuple(file for file in spec.weights if chosen.group in file.groups)
-    return replace(spec, taps=(chosen, *taps.values()), weights=reaching)
+    return replace(spec, taps=(chosen, *taps.values()), weights=reaching, tapped=True)
 
 
 def _build_alexnet() -> Body:
@@ -124,8 +124,11 @@ def _averages(groups: Sequence[str], widths: Sequence[int]) -> tuple[Tap, ...]:
 
 
 def _lite_taps(*widths: int) -> tuple[Tap, ...]:
-    """Returns the head's tap, and one at each group below, whose widths are given from the stem up."""
-    return _averages(LITE_GROUPS[:9], (*widths, 1280))
+    """Returns the head's tap, one at each group below, whose widths are given from the stem up, and one at several."""
+    top, *lower = _averages(LITE_GROUPS[:9], (*widths, 1280))
+    beside = slice(LITE_GROUPS.index("stage4"), LITE_GROUPS.index("stage6") + 1)
+    n_features = sum(widths[beside]) + top.n_features
+    return (top, *lower, Tap("several", top.group, "average", n_features, tuple(LITE_GROUPS[beside])))
 
 
 def _alexnet_taps(*widths: int) -> tuple[Tap, ...]:

@@ -18,6 +18,7 @@ from handful.core.errors import MissingExtraError, WeightsError
 from handful.core.files import cache_folder, move, sha256_file, write_bytes, write_json
 from handful.core.folders import fetching_folder
 from handful.core.progress import Progress, Silent
+from handful.core.sealed import write_sealed
 
 MANIFEST = "weights.json"
 
@@ -102,7 +103,7 @@ def export(folder: Path, *, names: Sequence[str] | None = None) -> tuple[Path, .
         paths.append(path)
         if spec.library:
             paths.append(folder / records.record_path(spec.name).name)
-            write_json(paths[-1], records.record(spec))
+            write_sealed(paths[-1], records.record(spec))
         entries.append(
             {
                 "backbone": spec.name,

@@ -50,14 +50,15 @@ class GroupedNetwork(nn.Module):
                     f"{self.spec.name} gives no features at {tap.name!r}: its weights reach up to {names[-1]!r}. "
                     f"Use one of: {', '.join(other.name for other in self.spec.taps if other.group in names)}."
                 )
-        found: dict[Tap, Tensor] = {}
+        top = max(names.index(tap.group) for tap in taps)
+        parts: dict[Tap, list[Tensor]] = {tap: [] for tap in taps}
         values = pixels
-        for name, group in self.groups():
+        for name, group in self.groups()[: top + 1]:
             values = self._run(group, values, size=pixels.shape[-1])
-            found |= {tap: pooled(values, tap.pooling) for tap in taps if tap.group == name}
-            if len(found) == len(set(taps)):
-                break
-        return tuple(found[tap] for tap in taps)
+            for tap, found in parts.items():
+                if name == tap.group or name in tap.beside:
+                    found.append(pooled(values, tap.pooling))
+        return tuple(_joined(parts[tap]) for tap in taps)
 
     def _run(self, group: nn.Module, values: Tensor, *, size: int) -> Tensor:
         try:
@@ -91,6 +92,13 @@ def pooled(values: Tensor, pooling: Pooling) -> Tensor:
     if values.ndim == 4 and pooling == "places":
         values = values.permute(0, 2, 3, 1)
     return values.flatten(1)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Returns a single part as it is; several side by side, (N, D), each of length 1."""
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat([nn.functional.normalize(part) for part in parts], dim=1)
 
 
 def from_tensors(spec: BackboneSpec, state: Mapping[str, Tensor], *, with_classifier: bool = True) -> GroupedNetwork:

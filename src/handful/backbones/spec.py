@@ -33,12 +33,15 @@ class Tap:
         pooling: "average" over all places of the picture; "flatten", which keeps them, channel by channel; or "places",
             which keeps them place by place: (H, W, channels) in a row.
         n_features: D.
+        beside: lower layer groups whose averages stand before those of `group`; each part is then scaled to length 1
+            in every picture, so that none outweighs the others.
     """
 
     name: str
     group: str
     pooling: Pooling
     n_features: int
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ class BackboneSpec:
         library: another library that makes it, with its version; "" where handful does.
         settings: what that library needs beside the name.
         translate: turns the tensors of a published file into the network's own, by their names; None where they are.
+        tapped: True where its default tap was asked for by name.
     """
 
     name: str
@@ -197,6 +201,12 @@ class BackboneSpec:
     library: str = ""
     settings: tuple[tuple[str, Setting], ...] = ()
     translate: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
+    tapped: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """Its name, with the tap where that was asked for: what finds it again as it is."""
+        return f"{self.name}:{self.default_tap.name}" if self.tapped else self.name
 
     @property
     def has_classifier(self) -> bool:
@@ -212,3 +222,8 @@ class BackboneSpec:
     def default_tap(self) -> Tap:
         """Where features are taken unless another place is asked for."""
         return self.taps[0]
+
+    @property
+    def several(self) -> Tap | None:
+        """The tap at several layer groups at once, where there is one and no other was asked for."""
+        return None if self.tapped else next((tap for tap in self.taps if tap.beside), None)

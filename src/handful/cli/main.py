@@ -79,8 +79,11 @@ app.command("reproduce")(reproduce.reproduce)
 
 def main() -> None:
     """Runs a command; every error ends in one message and an exit code: 2 the user's, 1 ours, 130 and 143 stopped."""
-    with stoppable():
-        _run(sys.argv[1:])
+    try:
+        with stoppable():
+            _run(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command began, or after it gave its answer
+        sys.exit(INTERRUPTED)
 
 
 def _run(arguments: list[str]) -> None:

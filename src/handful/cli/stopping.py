@@ -15,7 +15,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
-GRACE = 4.0
+GRACE = 3.0
 """Seconds to clear up. A process that takes longer, as within a long call of a library, is ended where it is: files on
 the disk are whole at every moment."""
 
@@ -25,20 +25,24 @@ LAST_WORDS = b"handful: stopped; what was finished is kept, and the same command
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Makes SIGINT a KeyboardInterrupt and SIGTERM a SystemExit of 143, and ends the process if neither is heeded."""
-    before = {number: signal.signal(number, _stop) for number in CODES}
     told, telling = socket.socketpair()
     telling.setblocking(False)
     awakened = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
     ended = Event()
     watcher = Thread(target=_watch, args=(told, ended), name="stopping", daemon=True)
     watcher.start()
+    before = {number: signal.signal(number, _stop) for number in CODES}
     try:
         yield
+    except SystemExit as stop:
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+            _leave(int(stop.code or 0))
+        raise
     finally:
-        ended.set()
-        signal.set_wakeup_fd(awakened)
         for number, handler in before.items():
             signal.signal(number, handler)
+        ended.set()
+        signal.set_wakeup_fd(awakened)
         telling.close()
         watcher.join()
 
@@ -50,6 +54,13 @@ def _stop(number: int, frame: FrameType | None) -> None:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(TERMINATED)
+
+
+def _leave(code: int) -> None:
+    """Ends the process at once: nothing is left to do but to take libraries apart, which takes a while."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def _watch(told: socket.socket, ended: Event) -> None:

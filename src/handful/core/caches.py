@@ -35,7 +35,7 @@ REMADE = {
     "features": r"[^/]+/(space\.json|[0-9a-f]{64}\.safetensors)",
     "reading": r"[^/]+/[0-9a-f]{64}\.json",
     "copies": r"[^/]+/[0-9a-f]{64}\.json",
-    "archives": r"[0-9a-f]{64}\.tar",
+    "archives": r"[0-9a-f]{64}(-[0-9a-f]{64})?\.tar",
     "films": r"[0-9a-f]{64}-[^/]+\.zip",
     "engines": r"[0-9a-f]{32}\.json",
     "trainings": r"[0-9a-f]{32}/[0-9]{6}-[0-9a-f]{64}\.safetensors",

@@ -32,7 +32,7 @@ class ExportError(HandfulError):
 
 
 class TrainingError(HandfulError):
-    """A training came to nothing: its loss was no longer a number, at the update `failed_at`."""
+    """A training came to nothing: its loss was no number at the update `failed_at`, or a feature before any (0)."""
 
     exit_code = 3
 

@@ -118,7 +118,7 @@ def staged_file(path: Path, *, n_bytes: int | None = None) -> Iterator[BinaryIO]
         flush_folder(path.parent)
     except OSError as error:
         needed = f"more than {n_written:,}" if n_bytes is None else f"{n_bytes:,}"
-        raise HandfulError(f"could not write {path}: {_reason(error, path.parent, needed)}") from error
+        raise HandfulError(f"could not write {path}: {why_not_written(error, path.parent, needed=needed)}") from error
 
 
 def move(path: Path, to: Path) -> None:
@@ -163,6 +163,17 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def why_not_written(error: OSError, folder: Path, *, needed: str) -> str:
+    """Returns why something could not be written, and what to do; where the disk is full, with the bytes."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{error.strerror or error}. Check the permissions of the folder, or choose another one."
+    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(there).free
+    return (
+        f"{error.strerror}. It needs {needed} bytes, and {free:,} are free there. Make room, or choose another place."
+    )
+
+
 def remove_unfinished(folder: Path) -> None:
     """Removes the files that processes which were killed left half written in a folder that nobody else writes to."""
     for path in folder.rglob(".*.tmp"):
@@ -183,17 +194,6 @@ def write_json(path: Path, value: Any) -> None:
 def dump_json(value: Any, *, indent: int | None = None) -> str:
     """Returns strict JSON text; NaN and infinities become null."""
     return json.dumps(_without_nan(value), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def _reason(error: OSError, folder: Path, needed: str) -> str:
-    """Returns why something could not be written, and what to do; where the disk is full, with the bytes."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{error.strerror or error}. Check the permissions of the folder, or choose another one."
-    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
-    free = shutil.disk_usage(there).free
-    return (
-        f"{error.strerror}. It needs {needed} bytes, and {free:,} are free there. Make room, or choose another place."
-    )
 
 
 def _without_nan(value: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from handful.core.errors import HandfulError
-from handful.core.files import STALE_SECONDS, make_folder, move
+from handful.core.files import STALE_SECONDS, make_folder, move, why_not_written
 from handful.core.owners import Owner
 from handful.core.progress import Progress, Silent
 
@@ -212,6 +212,5 @@ def _in_use(folder: Path, owner: Owner) -> HandfulError:
 
 
 def _cannot_make(folder: Path, error: OSError) -> HandfulError:
-    return HandfulError(
-        f"cannot create {folder}: {error.strerror or error}. Choose a folder that you may write to, with --out."
-    )
+    reason = why_not_written(error, folder.parent, needed="a few hundred")
+    return HandfulError(f"cannot create {folder}: {reason} Name another one with --out.")

@@ -9,6 +9,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from handful.core.parsed import MALFORMED, parse_json
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -35,10 +37,10 @@ class Owner:
     def read(cls, text: bytes) -> Owner | None:
         """Returns the process that was written down; None where that cannot be understood, or was never finished."""
         try:
-            facts = json.loads(text)
+            facts = parse_json(text)
             owner = cls(int(facts["pid"]), str(facts["host"]), float(facts["since"]), str(facts["born"]))
             time.localtime(owner.since)
-        except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        except (OSError, *MALFORMED):
             return None
         return owner if owner.pid > 0 else None
 

@@ -98,7 +98,8 @@ def extract_at(
         show: makes the squares of views of other names, which have to say everything that decides them.
 
     Raises:
-        DataError: a picture changed, or its activations are too large for half precision.
+        DataError: a picture changed.
+        TrainingError: an activation is no number, or too large for the precision that it is kept in.
     """
     trunk = trunk.proven(preprocessing, taps=taps, threads=threads, progress=progress)
     shelves = [Shelf.of(trunk, tap, table, pictures, preprocessing, views, progress=progress) for tap in taps]

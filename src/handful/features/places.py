@@ -128,7 +128,8 @@ def maps_of_squares(
         raise ConfigError(f"{trunk.spec.title} keeps no map of places between its layers, so there is none to show.")
     with torch.enable_grad():
         places = places.detach().requires_grad_()
-        score = (_features_of(network, trunk.tap, places, n_groups) * torch.from_numpy(gradients)).sum()
+        features = _features_of(network, trunk.tap, places, n_groups)
+        score = (features * torch.from_numpy(gradients)[:, -features.shape[1] :]).sum()
         (slope,) = torch.autograd.grad(score, places)
     maps: FeatureArray = (slope * places).sum(dim=1).detach().numpy()
     return maps
@@ -156,4 +157,5 @@ def _features_of(network: Network, tap: Tap, places: Tensor, n_groups: int) -> T
                 break
     if values.ndim == 4 and tap.pooling == "average":
         values = values.mean(dim=(2, 3))
-    return values.flatten(1)
+    features = values.flatten(1)
+    return features / features.detach().norm(dim=1, keepdim=True) if tap.beside else features

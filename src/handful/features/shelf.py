@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handful.backbones import Tap
-from handful.core.errors import DataError
+from handful.core.errors import DataError, TrainingError
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, ImageTable, Picture
 from handful.features import cache
@@ -95,13 +95,14 @@ class Shelf:
         """Puts features in their places, float32 (squares, D), rounded where the places are of half precision.
 
         Raises:
-            DataError: they are too large for half precision.
+            TrainingError: they are no numbers, or too large for the precision.
         """
         limit, largest = float(np.finfo(self.values.dtype).max), float(np.abs(features).max())
         if not largest <= limit:
-            raise DataError(
+            raise TrainingError(
                 f"a feature at {self.tap.name} is {largest:g}, and {self.values.dtype.name} holds at most {limit:g}: "
-                "weights or pixel values are far from what is usual. Freeze fewer layers, or get the weights again."
+                "weights or pixel values are far from what is usual. Freeze fewer layers, or get the weights again.",
+                failed_at=0,
             )
         rows, views = zip(*squares, strict=True)
         self.values[list(rows), list(views)] = features

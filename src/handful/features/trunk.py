@@ -61,6 +61,7 @@ class FrozenTrunk:
             "weights": self.weights_sha256,
             "tap": tap.name,
             "pooling": tap.pooling,
+            **({"beside": tap.beside} if tap.beside else {}),
             "pool": self.pool,
             **({"library": self.spec.library} if self.spec.library else {}),
             **self.engine.facts,

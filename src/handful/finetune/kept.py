@@ -130,23 +130,28 @@ class Kept:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._places: dict[Path, Place] = {}
+        self._by_folder: dict[Path, Place] = {}
 
     def place(self, facts: Mapping[str, Any]) -> Place:
         """Returns where the training lies that some facts decide."""
         key = sha256_bytes(dump_json({"format": FORMAT, **facts}).encode())[:32]
         folder = cache_folder("trainings") / key
-        return self._places.setdefault(folder, Place(folder, self))
+        return self._by_folder.setdefault(folder, Place(folder, self))
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where they lie."""
+        return tuple(self._by_folder.values())
 
     def told(self) -> str:
         """Returns what is kept, in words."""
-        reached = [place.reached for place in self._places.values() if place.reached]
+        reached = [place.reached for place in self.places if place.reached]
         trainings = f" and of trainings ({'; '.join(reached)})" if reached else ""
         return f"what was computed of the pictures{trainings} is kept, and the same command goes on from there"
 
     def clear(self) -> None:
         """Removes them all."""
-        for folder in self._places:
+        for folder in self._by_folder:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -17,8 +17,8 @@ MOST_PARTS = 20_000
 """Segments, chunks, blocks, directory entries; a PNG of 50 MB in chunks of 8 KB, as libpng writes it, has 6 400."""
 
 MOST_SCANS = 50
-"""Passes over all pixels of a progressive JPEG; encoders write about ten (Libjpeg-turbo, "Two issues with the JPEG
-standard", 2013)."""
+"""Passes over all pixels of a progressive JPEG; encoders write about ten (libjpeg-turbo, "Two Issues with the JPEG
+Standard")."""
 
 MOST_EXIF = 8
 """EXIF segments of a JPEG, which Pillow joins one by one; a file has one."""
@@ -131,5 +131,5 @@ def _tiff_parts(data: bytes) -> Iterator[int]:
                 yield 0 if kind in OPAQUE else n_values // NUMBERS_A_PART
                 place += struct.calcsize(order + entry)
             (place,) = struct.unpack_from(order + link, data, place)
-    except struct.error:  # it is cut off there, and so it will be for the decoder
+    except (struct.error, OverflowError):  # it is cut off there, and so it will be for the decoder
         return

@@ -25,6 +25,7 @@ from typing import Any
 
 from handful.core.errors import DataError
 from handful.core.files import cache_folder, sha256_file, staged_file
+from handful.core.sealed import find_named, named_by_hash
 from handful.images.sources import Entry, is_hidden, printable
 from handful.images.unreadable import UnreadableError
 
@@ -39,6 +40,8 @@ DAMAGES = (
     NotImplementedError,
     RuntimeError,
     MemoryError,
+    OverflowError,
+    struct.error,
     zlib.error,
     lzma.LZMAError,
 )
@@ -102,6 +105,14 @@ def open_zip(path: Path, limits: ArchiveLimits = LIMITS) -> ZipSource:
         _take(path, entries, Entry(name, is_folder=is_folder, reason=_zip_fault(info)))
         members[name] = info
     return ZipSource(path, archive, members, tuple(entries.values()))
+
+
+def is_zip(path: Path) -> bool:
+    """Returns whether a file ends as a zip archive does, a damaged one too."""
+    try:
+        return zipfile.is_zipfile(path)
+    except DAMAGES:
+        return True
 
 
 def is_tar(path: Path) -> bool:
@@ -251,10 +262,10 @@ def _check_directory(path: Path, limits: ArchiveLimits) -> None:
         size = END.unpack_from(tail, end)[5]
         if end_64 >= 0 and len(tail) - end_64 >= END_64.size:
             at, size = n_bytes - len(tail) + end_64, END_64.unpack_from(tail, end_64)[8]
-        if size <= limits.members * LEAST_ENTRY:
+        if not limits.members * LEAST_ENTRY < size <= at:
             return
-        stream.seek(max(0, at - size))
-        n_members = stream.read(size).count(DIRECTORY_ENTRY)
+        stream.seek(at - size)
+        n_members = sum(piece.count(DIRECTORY_ENTRY) for piece in iter(lambda: stream.read(PIECE), b""))
     _check_limits(path, limits, members=n_members)
 
 
@@ -264,15 +275,15 @@ def _uncompressed(path: Path, limits: ArchiveLimits) -> Path:
     if unpack is None:
         return path
     target = cache_folder("archives") / f"{sha256_file(path)}.tar"
-    if target.exists():
-        return target
+    if (known := find_named(target)) is not None:
+        return known
     packed, total = path.stat().st_size, 0
     with staged_file(target) as copy:
         for piece in _pieces(path, unpack):
             total += len(piece)
             _check_limits(path, limits, unpacked=total, packed=packed)
             copy.write(piece)
-    return target
+    return named_by_hash(target)
 
 
 def _pieces(path: Path, unpack: Callable[..., Any]) -> Iterator[bytes]:

@@ -27,6 +27,9 @@ READING_VERSION = 1
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_CHANNELS = 4
 
+MAX_SIDE = 100_000
+"""Pixels; JPEG and GIF have at most 65 535. Pillow's time for a row grows with its square."""
+
 EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC, TIFF_SAMPLES, TIFF_EXTRA_SAMPLES = 262, 277, 338
 
@@ -98,8 +101,8 @@ def decode(data: bytes, *, max_pixels: float, shortest: int | None = None) -> De
         return _decode_heic(data, max_pixels)
     if is_dicom(data):
         return _decode_dicom(data, max_pixels)
-    refuse_excess(data)
     with reasons():
+        refuse_excess(data)
         if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             _refuse_cut_tiff(data)
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -205,6 +208,8 @@ def _check_size(size: tuple[int, int], max_pixels: float) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise UnreadableError(f"damaged: it says that it is {width} x {height} pixels")
+    if max(width, height) > MAX_SIDE:
+        raise TooManyPixelsError(f"{width} x {height} pixels; at most {MAX_SIDE:,} a side are read")
     if width * height > max_pixels:
         raise TooManyPixelsError(
             f"{width} x {height} pixels are {width * height / 1e6:.3g} million; the limit is {max_pixels / 1e6:g} "

@@ -13,10 +13,10 @@ from PIL import Image
 
 from handful.core.files import cache_folder, sha256_bytes
 from handful.core.machine import limit_threads, open_threads
-from handful.core.parsed import MALFORMED, parse_json
+from handful.core.parsed import MALFORMED
 from handful.core.progress import Progress
 from handful.core.records import Copy, Finding, ImageTable, Picture
-from handful.core.remembered import remember
+from handful.core.remembered import recall, remember
 from handful.images.alignment import LARGEST, SMALLEST, Pair, likenesses, square
 from handful.images.layout import some
 from handful.images.pixels import pixels
@@ -141,12 +141,12 @@ def _compare(
 def _recall(table: ImageTable, known: Sequence[Picture]) -> tuple[Copy, ...] | None:
     """Returns the copies that were found among the same pictures before, or None."""
     try:
-        pairs = parse_json(_memory(table, known).read_bytes())
+        pairs = recall(_memory(table, known))["pairs"]
         return tuple(
             Copy(known[first].path, known[second].path, float(likeness), bool(mirrored))
             for first, second, likeness, mirrored in pairs
         )
-    except (OSError, *MALFORMED):
+    except MALFORMED:
         return None
 
 
@@ -155,7 +155,7 @@ def _remember(table: ImageTable, known: Sequence[Picture], copies: Sequence[Copy
     row = {picture.path: index for index, picture in enumerate(known)}
     remember(
         _memory(table, known),
-        [(row[copy.first], row[copy.second], copy.likeness, copy.mirrored) for copy in copies],
+        {"pairs": [(row[copy.first], row[copy.second], copy.likeness, copy.mirrored) for copy in copies]},
     )
 
 

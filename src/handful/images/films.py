@@ -19,6 +19,7 @@ from handful.core.errors import MissingExtraError
 from handful.core.files import cache_folder, sha256_bytes, staged_file
 from handful.core.progress import Progress
 from handful.core.records import Finding, Skipped
+from handful.core.sealed import find_named, named_by_hash
 from handful.images.archives import open_zip
 from handful.images.layout import Layout, is_film
 from handful.images.sources import JoinedSource, ListedSource
@@ -123,14 +124,14 @@ def _archive(film: bytes, *, fps: float, max_pixels: float) -> Path:
         UnreadableError: it is no film, or its frames are too large.
     """
     target = cache_folder("films") / f"{sha256_bytes(film)}-{fps:g}-{_require()}.zip"
-    if target.exists():
-        return target
+    if (known := find_named(target)) is not None:
+        return known
     with staged_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for seconds, image in _frames(film, fps=fps, max_pixels=max_pixels):
             stream = io.BytesIO()
             image.save(stream, "PNG", compress_level=1)
             archive.writestr(zipfile.ZipInfo(f"{seconds:09.3f}s.png"), stream.getvalue())
-    return target
+    return named_by_hash(target)
 
 
 def _frames(film: bytes, *, fps: float, max_pixels: float) -> Iterator[tuple[float, Image.Image]]:

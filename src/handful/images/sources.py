@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ def open_source(path: Path) -> ListedSource:
     Raises:
         DataError: there is nothing there, it is no archive, or it is an archive that cannot be trusted.
     """
-    from handful.images.archives import is_tar, open_tar, open_zip
+    from handful.images.archives import is_tar, is_zip, open_tar, open_zip
     from handful.images.cifar import find_batches, open_batches
 
     if not _mode(path):
@@ -72,7 +71,7 @@ def open_source(path: Path) -> ListedSource:
         raise DataError(f"{path} is neither a folder nor a file; expected a folder of pictures, a table or an archive.")
     elif not os.access(path, os.R_OK):
         raise DataError(f"{path} cannot be read: permission denied. Change its permissions, or copy it.")
-    elif zipfile.is_zipfile(path):
+    elif is_zip(path):
         source = open_zip(path)
     elif is_tar(path):
         source = open_tar(path)

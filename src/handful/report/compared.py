@@ -6,7 +6,6 @@ Only the files of the run folders are read, so that what was changed in them aft
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from handful.core.errors import BundleError
 from handful.core.files import dump_json, sha256_bytes
+from handful.core.parsed import parse_json
 from handful.report.provenance import FILE, PICTURES
 from handful.report.tables import plain
 from handful.report.text import counted, listed, percent, printable
@@ -206,7 +206,7 @@ def read_json(path: Path) -> dict[str, Any]:
         BundleError: it is missing or damaged.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = parse_json(path.read_bytes())
     except OSError as error:
         raise BundleError(
             f"{path} cannot be read: {error.strerror}. Name a run folder that `handful train` of this version made."

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from handful.serve.refused import RefusedError
 from handful.serve.settings import Settings
+
+PACE = 0.01
+"""Seconds between two refusals. One costs a tenth of an answer: at full speed they would leave no time for answers."""
+
+LONGEST = 3.0
+"""Seconds that a refusal waits for its turn."""
 
 
 class Host(Protocol):
@@ -16,16 +23,21 @@ class Host(Protocol):
     Attributes:
         settings: the limits.
         n_admitted: requests that are read, wait or are worked on.
+        next_refusal: when the latest refusal is or was told, by the event loop's clock.
     """
 
     settings: Settings
     n_admitted: int
+    next_refusal: float
 
 
 @asynccontextmanager
 async def admitted(host: Host) -> AsyncIterator[None]:
-    """Takes a place among the requests that are worked on, or turns the request away at once."""
+    """Takes a place among the requests that are worked on, or turns the request away, a hundred a second."""
     if host.n_admitted >= host.settings.queue:
+        now = asyncio.get_running_loop().time()
+        host.next_refusal = min(max(now, host.next_refusal + PACE), now + LONGEST)
+        await asyncio.sleep(host.next_refusal - now)
         raise RefusedError(503, f"{host.n_admitted} pictures are being answered already. Try again in a moment.")
     host.n_admitted += 1
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import signal
 import socket
@@ -128,6 +129,7 @@ async def _until_stopped(
         h11_max_incomplete_event_size=LARGEST_HEAD,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sends a broken form is told, nobody else
     server = uvicorn.Server(config)
 
     def stop() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from handful.core.errors import BundleError, HandfulError
 from handful.core.parsed import MALFORMED, parse_json
 from handful.core.progress import Progress
+from handful.core.sealed import read_verified
 from handful.serve.explain import References, explain, find_references
 from handful.serve.kept import count_kept
 from handful.serve.lanes import Lanes
@@ -32,6 +33,7 @@ class Served:
         n_kept: pictures in the folder of corrections, when it was last looked at.
         metrics: counts and times.
         n_admitted: requests with a picture that are read, wait or are worked on.
+        next_refusal: when the latest request too many is or was told so.
         fault: why the last reload failed; "" where it did not.
         reloading: one reload at a time.
         explaining: one picture at a time, so that answers do not wait for reasons.
@@ -46,6 +48,7 @@ class Served:
     n_kept: int
     metrics: Metrics = field(default_factory=Metrics)
     n_admitted: int = 0
+    next_refusal: float = 0.0
     fault: str = ""
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -107,7 +110,7 @@ def open_run(run: Path, settings: Settings, *, progress: Progress) -> Served:
 def _facts(run: Path) -> dict[str, Any]:
     """Returns the figures of a run that the page tells; none where the run is only a model."""
     try:
-        result = parse_json((run / "result.json").read_bytes())
+        result = parse_json(read_verified(run, "result.json"))
         low, high = result["accuracy_interval"]
         return {
             "accuracy": float(result["accuracy"]),

@@ -46,6 +46,7 @@ class Studio:
         training: the latest.
         trying: the latest model.
         n_admitted: pictures that are being taken.
+        next_refusal: when the latest picture too many is or was told so.
     """
 
     photos: Path
@@ -54,6 +55,7 @@ class Studio:
     allowed: tuple[Path, ...] = field(default_factory=roots)
     training: Training | None = None
     n_admitted: int = 0
+    next_refusal: float = 0.0
     metrics: Metrics = field(default_factory=Metrics)
     trying: Trying = field(init=False)
 

@@ -136,13 +136,24 @@ class _Work:
             if _is_over(deadline):
                 return
             if part[0].together:
-                features = frozen_features(self.learning, part[0].configs[0], seed=self.seed)
-                made = self._side_by_side(part, features, judge) if judge else self._groups(part, features, deadline)
+                made = self._together(part, deadline=deadline, judge=judge)
             else:
                 made = self._singles(part, shared, deadline)
             for result in made:
                 self.save(result)
                 yield result
+
+    def _together(
+        self, wanted: Sequence[Group], *, deadline: float | None, judge: Judge | None
+    ) -> Iterator[TrialResult]:
+        try:
+            features = frozen_features(self.learning, wanted[0].configs[0], seed=self.seed)
+        except TrainingError as error:
+            for group in wanted:
+                for place, config in zip(group.members, group.configs, strict=True):
+                    yield _failed(self.trials[place], error, self.learning.parts(config))
+            return
+        yield from self._side_by_side(wanted, features, judge) if judge else self._groups(wanted, features, deadline)
 
     def save(self, result: TrialResult) -> None:
         save_result(self.folder, result, data=self.data, versions=versions())
@@ -220,23 +231,27 @@ def curve_of(training: Training) -> tuple[Checkpoint, ...]:
 def _single(trial: Trial, learning: Learning, shared: SharedActivations) -> TrialResult:
     """Returns the result of a trial that cannot be trained together with others."""
     config = learning.settled(trial_config(trial))
-    return (_trained if trains_layers(config) else _solved)(trial, config, learning, shared)
+    try:
+        return (_trained if trains_layers(config) else _solved)(trial, config, learning, shared)
+    except TrainingError as error:
+        return _failed(trial, error, learning.parts(config))
+
+
+def _failed(trial: Trial, error: TrainingError, parts: Split) -> TrialResult:
+    return TrialResult(trial, "failed", str(error), (), error.failed_at, len(parts.train), ())
 
 
 def _trained(trial: Trial, config: TrainConfig, learning: Learning, shared: SharedActivations) -> TrialResult:
     parts = learning.parts(config)
-    try:
-        trained = train_layers(
-            learning.table,
-            parts,
-            config,
-            backbone=locate_weights(config)[0],
-            threads=learning.threads,
-            progress=Silent(),
-            known=shared.known(config),
-        )
-    except TrainingError as error:
-        return TrialResult(trial, "failed", str(error), (), error.failed_at, len(parts.train), ())
+    trained = train_layers(
+        learning.table,
+        parts,
+        config,
+        backbone=locate_weights(config)[0],
+        threads=learning.threads,
+        progress=Silent(),
+        known=shared.known(config),
+    )
     training = trained.training[0]
     right = _right(trained.held_out_proba, learning, trained.held_out)
     return TrialResult(trial, "done", training.stopped, curve_of(training), None, len(parts.train), right)

@@ -105,6 +105,8 @@ def settings_of(results: Sequence[TrialResult], axes: Sequence[str]) -> tuple[Se
 def best_setting(settings: Sequence[Setting], *, n_seeds: int) -> int | None:
     """Returns the index of the setting with the highest mean accuracy, of equal ones that with the lowest mean loss.
 
+    One whose loss is no finite number is never it, whatever its accuracy.
+
     Args:
         settings: what was tried.
         n_seeds: seeds with which a setting has to be done.
@@ -112,16 +114,25 @@ def best_setting(settings: Sequence[Setting], *, n_seeds: int) -> int | None:
     done = [
         index
         for index, setting in enumerate(settings)
-        if setting.accuracy is not None and len(setting.results) == n_seeds
+        if setting.accuracy is not None and len(setting.results) == n_seeds and _is_finite(setting)
     ]
 
     def rank(index: int) -> tuple[int, float, str]:
         # whole numbers, an exact sum and a name: the same whatever the order of settings and seeds
         setting = settings[index]
         n_right = sum(sum(result.right) for result in setting.results)
-        return -n_right, math.fsum(result.loss or 0.0 for result in setting.results), _name(setting.results[0].trial)
+        return -n_right, math.fsum(_losses(setting)), _name(setting.results[0].trial)
 
     return min(done, key=rank, default=None)
+
+
+def _losses(setting: Setting) -> list[float]:
+    """Returns the loss with each seed; NaN where there is none."""
+    return [math.nan if result.loss is None else result.loss for result in setting.results]
+
+
+def _is_finite(setting: Setting) -> bool:
+    return all(map(math.isfinite, _losses(setting)))
 
 
 def _name(trial: Trial) -> str:

@@ -50,6 +50,7 @@ def toy_spec(weights: tuple[WeightsFile, ...] = ()) -> BackboneSpec:
             Tap("head", "head", "average", 16),
             Tap("stage1", "stage1", "average", 12),
             Tap("head-flat", "head", "flatten", 256),
+            Tap("several", "head", "average", 28, beside=("stage1",)),
         ),
         weights=weights,
         n_parameters=18_344,

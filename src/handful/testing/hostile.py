@@ -185,6 +185,7 @@ def _bombs() -> Iterator[Hostile]:
     small = encoded(Image.new("RGB", (8, 8)), "JPEG")
     yield Hostile("pixels.png", png(20_000, 20_000, pixels=zlib.compress(bytes(100_000))), "million pixels")
     yield Hostile("pixels-64.png", png(8_001, 8_000, pixels=zlib.compress(bytes(1000))), "the limit is 64")
+    yield Hostile("wide.png", png(8_000_000, 8, pixels=zlib.compress(bytes(1000))), "at most 100,000 a side")
     yield Hostile("texts.png", png(8, 8, before=_chunk(b"tEXt", b"a\0b") * MANY), parts)
     yield Hostile("chunks.png", png(8, 8, before=_chunk(b"abCd", b"") * MANY), parts)
     large = zlib.compress(bytes(900_000), 9)

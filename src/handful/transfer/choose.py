@@ -141,7 +141,7 @@ def decide(
         similarity,
         n_images=n_images,
         n_classes=len(table.classes),
-        backbone="+".join(spec.name for spec in specs),
+        backbone="+".join(spec.full_name for spec in specs),
         n_groups=min(len(groups_below(spec.default_tap, spec.groups)) for spec in specs),
     )
 

@@ -78,6 +78,11 @@ def check_layers(config: TrainConfig, spec: BackboneSpec, *, n_classes: int) -> 
             "new layer on a pre-trained network can be solved for beforehand. Leave out --start, or take --head C with "
             "--strategy freeze or full."
         )
+    if spec.default_tap.beside:
+        raise ConfigError(
+            f"{spec.full_name} takes features of several layer groups, which only --strategy features can use; layers "
+            f"are trained in a row. Leave out :{spec.default_tap.name}."
+        )
     check_recipe(
         config.finetune,
         head=config.heads.head,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from handful.backbones import BackboneSpec, find
+from handful.backbones import BackboneSpec, Tap, find
 from handful.core.config import FeaturesConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.records import Picture, Resolved
@@ -28,6 +28,10 @@ WIDE = 1.5
 
 UNIT: tuple[tuple[float, float, float], tuple[float, float, float]] = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
 """Mean and deviation that make pixel values 0 to 1: the paper's section 3.4."""
+
+SEVERAL_FROM = 200
+"""Training pictures from which features of several layer groups are tried: on five CIFAR-10 classes they cost 4 points
+with 50 pictures, and gain 1 with 250."""
 
 HeldOutLoss = Callable[[Preprocessing], float]
 """Held-out log loss of a probe on some training pictures, prepared in the given way."""
@@ -71,7 +75,23 @@ def choose_backbones(config: TrainConfig) -> tuple[tuple[BackboneSpec, ...], Res
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise ConfigError(f"backbone is {wanted!r}, which names a network twice; name each once.")
-    return specs, Resolved("+".join(names), "chosen by the user")
+    return specs, Resolved("+".join(spec.full_name for spec in specs), "chosen by the user")
+
+
+def taps_to_try(config: FeaturesConfig, spec: BackboneSpec, n_images: int) -> tuple[Tap, ...]:
+    """Returns where a network's features are taken: at its default tap, and perhaps at several layer groups too.
+
+    Lower groups tell textures apart, which helps where there are pictures enough to learn by (Evci et al. 2022,
+    Head2Toe, arXiv:2201.03529), and hurts where there are few. A lower precision is proven at the default tap alone.
+
+    Args:
+        config: the options.
+        spec: the network.
+        n_images: training pictures.
+    """
+    if spec.several is None or n_images < SEVERAL_FROM or config.precision != "fp32":
+        return (spec.default_tap,)
+    return (spec.default_tap, spec.several)
 
 
 def plan_features(

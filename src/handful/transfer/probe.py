@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from handful.backbones import BackboneSpec, LocatedWeights, locate, random_weights
+from handful.backbones import BackboneSpec, LocatedWeights, Tap, locate, random_weights
 from handful.core.config import TrainConfig
 from handful.core.progress import Progress
 from handful.core.records import (
@@ -25,13 +25,13 @@ from handful.core.records import (
 )
 from handful.core.search import Search
 from handful.core.training import Training
-from handful.features import FrozenTrunk, Preprocessing, extract
+from handful.features import FrozenTrunk, Preprocessing, extract, extract_at
 from handful.heads import balanced_weights, fit_head, pool_views
 from handful.split import units
 from handful.transfer.frozen import engine_options, frozen_trunk
 from handful.transfer.gate import Gate, examine_precision
 from handful.transfer.model import Member, Model
-from handful.transfer.plan import choose_backbones, plan_features
+from handful.transfer.plan import choose_backbones, plan_features, taps_to_try
 
 TRIAL_PICTURES = 1000
 """Training pictures on which preprocessings are compared, at most."""
@@ -100,8 +100,10 @@ def train_probe(
     """
     probe = _Probe(table, split, config, threads, progress)
     fitted = [probe.fit(backbone) for backbone in backbones]
-    options = {"backbone": choose_backbones(config)[1]}
-    options |= joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
+    options = joined({member.trunk.spec.name: resolved for member, _, resolved in fitted})
+    at_taps = [resolved["backbone"] for _, _, resolved in fitted]
+    reasons = [choose_backbones(config)[1].reason, *(each.reason for each in at_taps if each.reason)]
+    options["backbone"] = Resolved("+".join(each.value for each in at_taps), "; ".join(reasons))
     heads = tuple(head for _, head, _ in fitted)
     held_out: FloatArray = np.mean([head.held_out_proba for head in heads], axis=0)
     members = tuple(member for member, _, _ in fitted)
@@ -150,7 +152,9 @@ class _Probe:
         )
         trunk, gate = self.gated(self.proven(trunk, plan.preprocessing), backbone, plan.preprocessing)
         train = [self.table.pictures[index] for index in self.split.train]
-        features = extract(
+        taps = taps_to_try(self.config.features, trunk.spec, len(train))
+        found = extract_at(
+            taps,
             trunk,
             self.table,
             train,
@@ -158,7 +162,22 @@ class _Probe:
             views=plan.views,
             threads=self.threads,
             progress=self.progress,
-        ).values
+        )
+        fitted = {tap: self.head(features.values, train) for tap, features in zip(taps, found, strict=True)}
+        tap = min(taps, key=lambda tap: fitted[tap][0].held_out_loss)
+        head, kind = fitted[tap]
+        losses = {each.name: head.held_out_loss for each, (head, _) in fitted.items()}
+        options = {
+            **plan.options,
+            **engine_options(trunk, gate),
+            "head": kind,
+            "backbone": _at_tap(trunk.spec, tap, losses),
+        }
+        trunk = replace(trunk, tap=tap)
+        return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
+
+    def head(self, features: FeatureArray, train: Sequence[Picture]) -> tuple[FittedHead, Resolved]:
+        """Returns the output layer for features (N, V, D) of the training pictures, and why it is of its kind."""
         rows, n_rows = as_rows(features, view_use=self.config.features.view_use)
         labels = self.table.labels[self.split.train]
         weights = weights_of(self.config, labels, n_classes=len(self.table.classes))
@@ -174,8 +193,7 @@ class _Probe:
         )
         if n_rows > 1:
             head = pool_views(head, labels, n_views=n_rows, weights=weights)
-        options = {**plan.options, **engine_options(trunk, gate), "head": kind}
-        return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
+        return head, kind
 
     def trunk(self, backbone: tuple[BackboneSpec, LocatedWeights], config: TrainConfig) -> FrozenTrunk:
         """Returns a network as some options have it."""
@@ -255,6 +273,17 @@ def probe_loss(
         seed=seed,
     )
     return head.held_out_loss
+
+
+def _at_tap(spec: BackboneSpec, tap: Tap, losses: Mapping[str, float]) -> Resolved:
+    """Returns a network's name, with the tap where several were tried, and why that one was taken."""
+    if len(losses) == 1:
+        return Resolved(spec.full_name, "")
+    others = ", ".join(f"{loss:.4f} at {name}" for name, loss in losses.items() if name != tap.name)
+    return Resolved(
+        f"{spec.name}:{tap.name}",
+        f"held-out log loss (smoothed) {losses[tap.name]:.4f} with features at {tap.name}, against {others}",
+    )
 
 
 def joined(options: dict[str, dict[str, Resolved]]) -> dict[str, Resolved]:
