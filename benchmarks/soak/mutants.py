@@ -57,6 +57,11 @@ EQUIVALENT = {
     "split/leaks.py:43 constant: 'pixels' -> 'XXpixels'": "a name that only has to differ from the other one",
     "evaluate/familiar.py:52 argument: np.searchsorted(familiar.distances, found, side='left') -> "
     "np.searchsorted(familiar.distances, found)": "left is NumPy's default",
+    "evaluate/forecast.py:107 constant: 0 -> 1": "all rows are alike until this line has run",
+    "heads/logistic.py:124 argument: np.where(unsolved, -_two_loop(gradient, inverse, history), 0.0).astype(dtype) -> "
+    "np.where(unsolved, -_two_loop(gradient, inverse, history), 0.0).astype(None)": "the same in double precision",
+    "heads/logistic.py:134 argument: np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0).astype(dtype) -> "
+    "np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0).astype(None)": "the same in double precision",
     "heads/logistic.py:246 constant: 1.0 -> 2.0": "a divisor where nothing is taken of the quotient",
     "heads/kernel.py:102 argument: np.maximum(distances, 0.0, out=distances) -> np.maximum(distances, 0.0)": "the same "
     "numbers in memory of their own",

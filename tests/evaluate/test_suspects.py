@@ -76,3 +76,9 @@ def test_a_class_without_pictures_is_never_suggested():
     proba = np.array([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1]])
     doubts = doubt_labels(proba, np.array([0, 0, 1]))
     assert 2 not in doubts.suggested[doubts.order[: doubts.n_flagged]]
+
+
+def test_a_class_of_one_picture_can_be_what_another_is_taken_for():
+    proba = np.array([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    doubts = doubt_labels(proba, np.array([0, 0, 0, 1]))
+    assert (doubts.n_flagged, doubts.order[0], doubts.suggested[0]) == (1, 0, 1)

@@ -57,3 +57,10 @@ def test_identical_pictures_and_single_rows_are_no_fault():
 def test_of_settings_that_are_level_the_first_is_taken():
     head = fit_kernel(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), n_classes=2, units=np.arange(4))
     assert head.layer.kernel.sharpness == SHARPNESSES[0]
+
+
+def test_what_was_tried_is_told_with_its_accuracy():
+    features, labels = problem()
+    head = fit_kernel(features, labels, n_classes=3, units=np.arange(40))
+    (taken,) = [each for each in head.search if each["penalty"] == head.penalty]
+    assert taken["accuracy"] == np.mean(head.held_out_proba.argmax(axis=1) == labels)
