@@ -10,6 +10,8 @@ from handful.core.files import (
     cache_limit,
     check_cache,
     dump_json,
+    move,
+    remove_unfinished,
     sha256_bytes,
     sha256_file,
     write_bytes,
@@ -74,3 +76,20 @@ def test_a_limit_that_is_no_size_is_said_before_any_work(monkeypatch, own_caches
     monkeypatch.setenv("HANDFUL_CACHE_LIMIT", "much")
     with pytest.raises(ConfigError, match="HANDFUL_CACHE_LIMIT is 'much'; expected a size"):
         check_cache()
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path):
+    names = (".a.json.0123456789abcdef.tmp", "sub/.b.0123456789abcdef.tmp", "a.json", ".c.tmp", "d.tmp", ".e.0123.tmp")
+    for name in names:
+        write_bytes(tmp_path / name, b"x")
+    remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"a.json", ".c.tmp", "d.tmp", ".e.0123.tmp"}
+
+
+def test_a_file_that_moves_takes_the_place_of_another_in_a_new_folder_too(tmp_path):
+    write_bytes(tmp_path / "from", b"new")
+    move(tmp_path / "from", tmp_path / "new" / "to")
+    write_bytes(tmp_path / "again", b"newer")
+    move(tmp_path / "again", tmp_path / "new" / "to")
+    assert (tmp_path / "new" / "to").read_bytes() == b"newer"
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

@@ -27,6 +27,7 @@ def test_the_folder_holds_everything(make_run, tmp_path):
             "model-card.json",
             "model-card.md",
             "result.json",
+            "manifest.json",
             "skipped.csv",
             "predictions.csv",
             "report.html",

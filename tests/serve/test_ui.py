@@ -76,7 +76,7 @@ def test_a_training_is_stopped_and_leaves_nothing(studio, photos, monkeypatch, t
     studio("POST", "/train?effort=quick")
     while not studio("GET", "/training")[2]["bars"]:
         pass
-    assert (tmp_path / "home" / "run").exists()
+    assert (tmp_path / "home" / ".run.partial").exists()
     assert studio("POST", "/train?effort=quick")[0] == 409
     assert studio("POST", "/stop")[2]["state"] == "stopping"
     assert studio.until("done", "failed", "stopped")["state"] == "stopped"

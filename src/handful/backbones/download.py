@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from handful.core.errors import WeightsError
+from handful.core.files import STALE_SECONDS, staged_file
 from handful.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18
 CONNECT_SECONDS, READ_SECONDS = 15, 60
-STALE_SECONDS = 24 * 3600
-"""Age after which a temporary file is left over from a process that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +61,46 @@ def download(url: str, path: Path, *, sha256: str, max_bytes: int, policy: Polic
     Raises:
         WeightsError: the host is not allowed or does not answer, the transfer breaks off, or the bytes are not the
             published ones. Nothing is left under the name.
+        HandfulError: the disk cannot take it; nothing is left either.
     """
-    import requests
-
-    path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(path.parent)
-    temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
     shown = _without_password(url)
-    try:
-        with _opened(url, policy) as response, temporary.open("xb") as stream:
-            found = hashlib.sha256()
-            n_bytes = 0
-            announced = int(response.headers.get("Content-Length") or 0)
-            with progress.stage(f"Downloading {path.name}", announced or max_bytes) as advance:
-                for chunk in response.iter_content(CHUNK):
-                    n_bytes += len(chunk)
-                    if n_bytes > max_bytes:
-                        raise WeightsError(f"{shown} sends more than the {max_bytes:,} bytes of the published file.")
-                    found.update(chunk)
-                    stream.write(chunk)
-                    advance(len(chunk))
-            stream.flush()
-            os.fsync(stream.fileno())
+    found = hashlib.sha256()
+    n_bytes = 0
+    with staged_file(path, n_bytes=max_bytes) as stream:
+        for chunk in _received(url, policy, f"Downloading {path.name}", max_bytes=max_bytes, progress=progress):
+            n_bytes += len(chunk)
+            if n_bytes > max_bytes:
+                raise WeightsError(f"{shown} sends more than the {max_bytes:,} bytes of the published file.")
+            found.update(chunk)
+            stream.write(chunk)
         if not found.hexdigest().startswith(sha256):
             raise WeightsError(
                 f"{shown} sent {n_bytes:,} bytes with SHA-256 {found.hexdigest()}; the published file has {sha256}. "
                 "It was cut short, changed on the way or replaced; it was not kept. Try again, or from another network."
             )
-        temporary.replace(path)
+
+
+def _received(url: str, policy: Policy, label: str, *, max_bytes: int, progress: Progress) -> Iterator[bytes]:
+    """Yields what an address sends, and tells how far it is.
+
+    Raises:
+        WeightsError: it is not allowed or does not answer, or the transfer breaks off.
+    """
+    import requests
+
+    try:
+        with _opened(url, policy) as response:
+            announced = int(response.headers.get("Content-Length") or 0)
+            with progress.stage(label, announced or max_bytes) as advance:
+                for chunk in response.iter_content(CHUNK):
+                    yield chunk
+                    advance(len(chunk))
     except (requests.RequestException, OSError) as error:
         raise WeightsError(
-            f"could not download {shown}: {_reason(error)}. Check the network and the free space, then try again; "
+            f"could not download {_without_password(url)}: {_reason(error)}. Check the network, then try again; "
             "without a network, carry the file over: handful backbones --export DIR, then --weights DIR."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

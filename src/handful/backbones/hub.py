@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from handful.backbones.licences import UNKNOWN
 from handful.core.errors import WeightsError
 from handful.core.files import sha256_file
+from handful.core.folders import fetching_folder
 from handful.core.progress import Progress
 
 
@@ -71,8 +71,7 @@ def fetched(
     """
     from huggingface_hub import hf_hub_download
 
-    beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".hub-", dir=beside) as folder:
+    with fetching_folder(beside) as folder:
         progress.say(f"Getting {file} of {repository.name} from the Hugging Face hub")
         with _explained(repository.name):
             path = Path(

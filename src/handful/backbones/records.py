@@ -6,7 +6,6 @@ module that knows its library, from numbers and words that shape it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -17,7 +16,8 @@ from handful.backbones.facts import Stated
 from handful.backbones.libraries import ALIASES, adapter, parse
 from handful.backbones.spec import BackboneSpec, HubOrigin, Setting, Tap, UrlOrigin, WeightsFile, file_stem
 from handful.core.errors import ConfigError, HandfulError
-from handful.core.files import cache_folder, write_json
+from handful.core.files import cache_folder
+from handful.core.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,15 +98,15 @@ def from_record(facts: Mapping[str, Any]) -> BackboneSpec:
 def keep_record(spec: BackboneSpec) -> None:
     """Writes down what is known about a network; where that cannot be done, its library is asked again."""
     try:
-        write_json(record_path(spec.name), record(spec))
+        write_sealed(record_path(spec.name), record(spec))
     except HandfulError:
         return
 
 
 def read_record(path: Path) -> BackboneSpec | None:
-    """Returns the network of a record; None where there is none that can be understood."""
+    """Returns the network of a record; None where there is none, or a byte of it changed."""
     try:
-        return from_record(json.loads(path.read_text(encoding="utf-8")))
+        return from_record(read_sealed(path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError):
         return None
 

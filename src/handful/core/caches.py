@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from handful.core.files import TEMPORARY, cache_folder
+from handful.core.files import STALE_SECONDS, TEMPORARY, cache_folder
 
 PURPOSES = {
     "features": "what networks made of your pictures",
@@ -35,7 +35,7 @@ REMADE = {
     "features": r"[^/]+/(space\.json|[0-9a-f]{64}\.safetensors)",
     "reading": r"[^/]+/[0-9a-f]{64}\.json",
     "copies": r"[^/]+/[0-9a-f]{64}\.json",
-    "archives": r"[0-9a-f]{64}\.tar",
+    "archives": r"[0-9a-f]{64}(-[0-9a-f]{64})?\.tar",
     "films": r"[0-9a-f]{64}-[^/]+\.zip",
     "engines": r"[0-9a-f]{32}\.json",
     "trainings": r"[0-9a-f]{32}/[0-9]{6}-[0-9a-f]{64}\.safetensors",
@@ -44,9 +44,6 @@ REMADE = {
 
 UNFINISHED = rf"([^/]+/)?{TEMPORARY}"
 """Files under way (`files.write_bytes`): they have no name yet, and are left over where their process was killed."""
-
-STALE_SECONDS = 24 * 3600
-"""Age after which a file under way is taken for left over."""
 
 
 @dataclass(frozen=True, slots=True)

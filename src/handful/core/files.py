@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,9 @@ DEFAULT_LIMIT = "10GB"
 
 TEMPORARY = r"\.[^/]+\.[0-9a-f]{16}\.tmp"
 """The names of files that are being written; one that is left over was its process's, which was killed."""
+
+STALE_SECONDS = 24 * 3600
+"""Age after which what is being written is taken for left over, where nobody can say whose it is."""
 
 
 def cache_folder(room: str) -> Path:
@@ -48,8 +53,10 @@ def check_cache() -> None:
     try:
         make_folder(folder)
         probe = folder / f".{secrets.token_hex(8)}.tmp"
-        probe.open("x").close()
-        probe.unlink()
+        try:
+            probe.write_bytes(b"1")
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise HandfulError(
             f"the cache {folder} cannot be written to: {error.strerror or error}. Set {CACHE_VARIABLE} to a folder "
@@ -77,20 +84,27 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         HandfulError: the file cannot be written (no space, no permission); nothing is left behind.
     """
-    with staged_file(path) as stream:
+    with staged_file(path, n_bytes=len(data)) as stream:
         stream.write(data)
 
 
 @contextmanager
-def staged_file(path: Path) -> Iterator[BinaryIO]:
+def staged_file(path: Path, *, n_bytes: int | None = None) -> Iterator[BinaryIO]:
     """Opens a new file that takes its name, as with `write_bytes`, when all of it has been written.
+
+    An OSError in the context is taken for one of the writing; others are for the caller to turn into its own.
+
+    Args:
+        path: of the file.
+        n_bytes: how many it will have, where that is known; told where they do not fit.
 
     Raises:
         HandfulError: it cannot be written; nothing is left behind.
     """
+    temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
+    n_written = 0
     try:
         make_folder(path.parent)
-        temporary = path.parent / f".{path.name[:80]}.{secrets.token_hex(8)}.tmp"
         try:
             with temporary.open("xb") as stream:
                 yield stream
@@ -98,14 +112,31 @@ def staged_file(path: Path) -> Iterator[BinaryIO]:
                 os.fsync(stream.fileno())
             temporary.replace(path)
         except BaseException:
+            n_written = temporary.stat().st_size if temporary.exists() else 0
             temporary.unlink(missing_ok=True)
             raise
         flush_folder(path.parent)
     except OSError as error:
-        raise HandfulError(
-            f"could not write {path}: {error.strerror or error}. "
-            "Check the free space and the permissions of the folder, or choose another one."
-        ) from error
+        needed = f"more than {n_written:,}" if n_bytes is None else f"{n_bytes:,}"
+        raise HandfulError(f"could not write {path}: {why_not_written(error, path.parent, needed=needed)}") from error
+
+
+def move(path: Path, to: Path) -> None:
+    """Gives a finished file or folder another name on the same disk, in one step, and brings that to the disk.
+
+    A file that has the name is replaced; of a file from elsewhere the content is flushed first. That of a folder has
+    to be written by this module.
+
+    Raises:
+        OSError: that cannot be done.
+    """
+    if path.is_file():
+        with path.open("rb+") as stream:
+            os.fsync(stream.fileno())
+    make_folder(to.parent)
+    path.replace(to)
+    for folder in {path.parent, to.parent}:
+        flush_folder(folder)
 
 
 def make_folder(folder: Path) -> None:
@@ -130,6 +161,17 @@ def flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def why_not_written(error: OSError, folder: Path, *, needed: str) -> str:
+    """Returns why something could not be written, and what to do; where the disk is full, with the bytes."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{error.strerror or error}. Check the permissions of the folder, or choose another one."
+    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(there).free
+    return (
+        f"{error.strerror}. It needs {needed} bytes, and {free:,} are free there. Make room, or choose another place."
+    )
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from handful.core.errors import HandfulError
-from handful.core.files import flush_folder, make_folder
+from handful.core.files import STALE_SECONDS, make_folder, move, why_not_written
 from handful.core.owners import Owner
 from handful.core.progress import Progress, Silent
+
+FETCHING = ".fetching-"
 
 
 @contextmanager
@@ -42,13 +46,29 @@ def staged_folder(folder: Path, *, progress: Progress | None = None) -> Iterator
             raise _cannot_make(folder, error) from error
         try:
             yield staging
-            if folder.exists():  # and is empty, over which not every system renames
-                folder.rmdir()
-            staging.rename(folder)
-            flush_folder(folder.parent)
+            _give_name(staging, folder)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
+
+
+@contextmanager
+def fetching_folder(beside: Path) -> Iterator[Path]:
+    """Opens a folder for files that another program fetches, removed with the context, or a day after a kill.
+
+    Args:
+        beside: where what was fetched will be moved to.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_folder(beside)
+    for left in beside.glob(f"{FETCHING}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=FETCHING, dir=beside) as name:
+        yield Path(name)
 
 
 @contextmanager
@@ -110,6 +130,15 @@ def free_name(folder: Path) -> Path:
     return free
 
 
+def _give_name(staging: Path, folder: Path) -> None:
+    try:
+        if folder.exists():  # and is empty, over which not every system renames
+            folder.rmdir()
+        move(staging, folder)
+    except OSError as error:
+        raise _cannot_make(folder, error) from error
+
+
 def _check_name(folder: Path) -> None:
     whole = folder.absolute()
     try:
@@ -144,8 +173,13 @@ def _take(folder: Path, marker: Path) -> Owner | None:
             before = Owner.read(stream.read())
             if before is not None and not before.is_gone():
                 raise _in_use(folder, before)
-            stream.truncate(0)
-            stream.write(Owner.here().written())
+            try:
+                stream.truncate(0)
+                stream.write(Owner.here().written())
+                stream.flush()
+            except OSError:
+                marker.unlink()
+                raise
             return before
 
 
@@ -178,6 +212,5 @@ def _in_use(folder: Path, owner: Owner) -> HandfulError:
 
 
 def _cannot_make(folder: Path, error: OSError) -> HandfulError:
-    return HandfulError(
-        f"cannot create {folder}: {error.strerror or error}. Choose a folder that you may write to, with --out."
-    )
+    reason = why_not_written(error, folder.parent, needed="a few hundred")
+    return HandfulError(f"cannot create {folder}: {reason} Name another one with --out.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from handful.core.errors import HandfulError
-from handful.core.files import cache_folder, dump_json, sha256_bytes, write_json
+from handful.core.files import cache_folder, dump_json, sha256_bytes
+from handful.core.sealed import read_sealed, write_sealed
 
 
 def memory_of(facts: Mapping[str, Any]) -> Path:
@@ -17,17 +17,16 @@ def memory_of(facts: Mapping[str, Any]) -> Path:
 
 
 def recall(memory: Path) -> dict[str, Any]:
-    """Returns what is remembered; nothing where there is no such file, or one that cannot be understood."""
+    """Returns what is remembered; nothing where there is no such file, or a byte of it changed."""
     try:
-        found = json.loads(memory.read_text(encoding="utf-8"))
+        return read_sealed(memory)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
-def remember(memory: Path, found: Any) -> None:
+def remember(memory: Path, found: Mapping[str, Any]) -> None:
     """Writes down what was found; where that cannot be done, it will be found out again."""
     try:
-        write_json(memory, found)
+        write_sealed(memory, found)
     except HandfulError:
         return

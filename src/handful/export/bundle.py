@@ -23,15 +23,15 @@ from handful.core.config import TrainConfig
 from handful.core.errors import BundleError, ConfigError
 from handful.core.files import dump_json, sha256_bytes, sha256_file, write_bytes, write_json
 from handful.core.records import FeatureArray, FloatArray, Head, KernelPart, Nonlinearity, StackedHead
+from handful.core.sealed import AGAIN, MANIFEST, read_manifest
 from handful.core.trust import AnswerRule, Familiar, MissRule, Rules, SetRule
 from handful.features import VIEWS, Pool, Preprocessing, find_engine, trunk_from_state
 from handful.transfer import Member, Model
 
 FORMAT = 1
-MODEL, HEADS, MANIFEST = "model.json", "heads.safetensors", "manifest.json"
+MODEL, HEADS = "model.json", "heads.safetensors"
 PAIR = ("weight", "bias")
 REFERENCES, DISTANCES = "familiar.references", "familiar.distances"
-AGAIN = "Copy the run folder again from where it was made, or train again."
 
 
 def trunk_file(number: int) -> str:
@@ -65,7 +65,7 @@ def load(run: Path) -> Model:
         raise BundleError(
             f"there is no model in {run}: {MANIFEST} is missing. Name the run folder that `handful train` printed."
         )
-    manifest = _json(folder / MANIFEST, (folder / MANIFEST).read_bytes())
+    manifest = read_manifest(folder / MANIFEST)
     facts = _json(folder / MODEL, _verified(folder, MODEL, manifest))
     if facts.get("format") != FORMAT:
         raise BundleError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from handful.core.errors import ExportError
 from handful.core.progress import Progress
 from handful.core.records import FloatArray
+from handful.core.sealed import read_verified
 from handful.core.spreadsheet import unprotect
 from handful.evaluate import wilson_interval
 from handful.export.opened import Opened
@@ -133,8 +135,7 @@ def _test_pictures(run: Path, classes: tuple[str, ...]) -> tuple[list[str], Floa
     """Returns the paths, labels int64 (N,) and probabilities float64 (N, C) of a run's test pictures."""
     file = run / PREDICTIONS
     try:
-        with file.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.reader(stream))[1:]
+        rows = list(csv.reader(io.StringIO(read_verified(run, PREDICTIONS).decode(), newline="")))[1:]
         paths = [unprotect(row[0]) for row in rows]
         labels = np.array([classes.index(unprotect(row[2])) for row in rows])
         proba = np.array([[float(cell) for cell in row[-len(classes) :]] for row in rows])

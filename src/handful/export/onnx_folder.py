@@ -11,6 +11,7 @@ from handful.core.errors import ExportError
 from handful.core.files import write_bytes, write_json, write_text
 from handful.core.folders import staged_folder
 from handful.core.progress import Progress
+from handful.core.sealed import write_manifest
 from handful.export.eight_bits import EightBits, measure_eight_bits
 from handful.export.golden import LARGEST_DIFFERENCE, Compared, compare, golden_pictures
 from handful.export.onnx_file import require_onnx, to_onnx
@@ -57,6 +58,7 @@ def write_onnx(
     | golden.json | the model's probabilities for each |
     | predict.py | checks these, or names the class of files; needs onnxruntime, numpy and Pillow |
     | model-int8.onnx, int8.json | the same in eight bits, and how it did, where pictures are given |
+    | manifest.json | the SHA-256 of every file; written last |
 
     Args:
         model: the classifier.
@@ -89,6 +91,7 @@ def write_onnx(
             write_bytes(staging / EIGHT_BITS, eight)
             measured = measure_eight_bits(open_exported(data), open_exported(eight), run, pictures, progress=progress)
             write_json(staging / "int8.json", measured.facts)
+        write_manifest(staging)
     return Exported(folder, len(found.paths), found.difference, len(data), measured)
 
 

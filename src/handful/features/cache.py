@@ -19,8 +19,9 @@ import numpy.typing as npt
 from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, cache_limit, dump_json, sha256_bytes, write_bytes
 from handful.core.records import IntArray
+from handful.core.sealed import sealed
 from handful.features.shards import Rows, copy_rows, digests, is_whole, pack, read_header, read_keys
-from handful.features.upkeep import FACTS, ROOM, shrink, touch
+from handful.features.upkeep import FACTS, ROOM, facts_of, shrink, touch
 
 CACHE_FORMAT = 1
 
@@ -78,8 +79,8 @@ def keep(space: str, data: bytes, *, facts: Mapping[str, Any]) -> None:
     path = folder / f"{sha256_bytes(data)}.safetensors"
     _write(path, data)
     touch(path)
-    if not (folder / FACTS).exists():
-        _write(folder / FACTS, dump_json(dict(facts), indent=2).encode())
+    if facts_of(folder) is None:
+        _write(folder / FACTS, sealed(facts))
     shrink(cache_limit())
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from handful.core.caches import CacheFile, Freed, remade, remove
+from handful.core.sealed import read_sealed
 from handful.features.shards import read_header
 
 ROOM = "features"
@@ -93,7 +94,7 @@ def holdings() -> tuple[Holding, ...]:
     for folder, files in spaces.items():
         shards = [file for file in files if file.path.suffix == ".safetensors"]
         if shards:
-            by_kind.setdefault(_kind(folder / FACTS), []).append(shards)
+            by_kind.setdefault(_kind(folder), []).append(shards)
     found = [_holding(kind, members) for kind, members in by_kind.items()]
     return tuple(sorted(found, key=lambda holding: (-holding.n_bytes, str(holding.kind))))
 
@@ -118,10 +119,20 @@ def _count_rows(path: Path) -> int:
     return shard.shape[0] if shard else 0
 
 
-def _kind(path: Path) -> Kind:
-    """Returns what a space says about itself; a file that is missing, broken or not ours says nothing."""
+def facts_of(folder: Path) -> dict[str, Any] | None:
+    """Returns what a space says about itself; None where its file is missing, or a byte of it changed."""
     try:
-        facts = json.loads(path.read_bytes())
+        return read_sealed(folder / FACTS)
+    except (OSError, ValueError):
+        return None
+
+
+def _kind(folder: Path) -> Kind:
+    """Returns of which kind a space is; one that says nothing, or nothing of ours, of none."""
+    facts = facts_of(folder)
+    try:
+        if facts is None:
+            return Kind()
         if "trunk" in facts:
             return Kind(str(facts["trunk"]), str(facts["tap"]), view="weights, for models")
         return Kind(
@@ -131,7 +142,7 @@ def _kind(path: Path) -> Kind:
             str(facts["precision"]),
             _series(str(facts["view"])),
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return Kind()
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
 import re
-import secrets
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from handful.core.errors import DataError
-from handful.core.files import cache_folder, sha256_file
+from handful.core.files import cache_folder, sha256_file, staged_file
+from handful.core.sealed import find_named, named_by_hash
 from handful.images.sources import Entry, is_hidden, printable
 from handful.images.unreadable import UnreadableError
 
@@ -198,23 +198,29 @@ def _uncompressed(path: Path, limits: ArchiveLimits) -> Path:
     if unpack is None:
         return path
     target = cache_folder("archives") / f"{sha256_file(path)}.tar"
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    if (known := find_named(target)) is not None:
+        return known
     packed, total = path.stat().st_size, 0
+    with staged_file(target) as copy:
+        for piece in _pieces(path, unpack):
+            total += len(piece)
+            _check_limits(path, limits, unpacked=total, packed=packed)
+            copy.write(piece)
+    return named_by_hash(target)
+
+
+def _pieces(path: Path, unpack: Callable[..., Any]) -> Iterator[bytes]:
+    """Yields what a compressed file holds.
+
+    Raises:
+        DataError: it is damaged.
+    """
     try:
-        with unpack(path, "rb") as source, temporary.open("xb") as copy:
+        with unpack(path, "rb") as source:
             while piece := source.read(PIECE):
-                total += len(piece)
-                _check_limits(path, limits, unpacked=total, packed=packed)
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
+                yield piece
+    except DAMAGES as error:
+        raise _damaged(path, error) from None
 
 
 def _check_limits(path: Path, limits: ArchiveLimits, *, members: int = 0, unpacked: int = 0, packed: int = 1) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from handful.core.files import cache_folder, sha256_bytes
 from handful.core.machine import limit_threads, open_threads
 from handful.core.progress import Progress
 from handful.core.records import Copy, Finding, ImageTable, Picture
-from handful.core.remembered import remember
+from handful.core.remembered import recall, remember
 from handful.images.alignment import LARGEST, SMALLEST, Pair, likenesses, square
 from handful.images.layout import some
 from handful.images.pixels import pixels
@@ -141,12 +140,12 @@ def _compare(
 def _recall(table: ImageTable, known: Sequence[Picture]) -> tuple[Copy, ...] | None:
     """Returns the copies that were found among the same pictures before, or None."""
     try:
-        pairs = json.loads(_memory(table, known).read_bytes())
+        pairs = recall(_memory(table, known))["pairs"]
         return tuple(
             Copy(known[first].path, known[second].path, float(likeness), bool(mirrored))
             for first, second, likeness, mirrored in pairs
         )
-    except (OSError, ValueError, TypeError, IndexError):
+    except (KeyError, ValueError, TypeError, IndexError):
         return None
 
 
@@ -155,7 +154,7 @@ def _remember(table: ImageTable, known: Sequence[Picture], copies: Sequence[Copy
     row = {picture.path: index for index, picture in enumerate(known)}
     remember(
         _memory(table, known),
-        [(row[copy.first], row[copy.second], copy.likeness, copy.mirrored) for copy in copies],
+        {"pairs": [(row[copy.first], row[copy.second], copy.likeness, copy.mirrored) for copy in copies]},
     )
 
 

@@ -7,7 +7,6 @@ alike, so that testing on one what was learnt from the next would be too easy: t
 from __future__ import annotations
 
 import io
-import secrets
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +15,11 @@ from typing import Any
 
 from PIL import Image
 
-from handful.core.errors import HandfulError, MissingExtraError
-from handful.core.files import cache_folder, sha256_bytes
+from handful.core.errors import MissingExtraError
+from handful.core.files import cache_folder, sha256_bytes, staged_file
 from handful.core.progress import Progress
 from handful.core.records import Finding, Skipped
+from handful.core.sealed import find_named, named_by_hash
 from handful.images.archives import open_zip
 from handful.images.layout import Layout, is_film
 from handful.images.sources import JoinedSource, ListedSource
@@ -124,25 +124,14 @@ def _archive(film: bytes, *, fps: float, max_pixels: float) -> Path:
         UnreadableError: it is no film, or its frames are too large.
     """
     target = cache_folder("films") / f"{sha256_bytes(film)}-{fps:g}-{_require()}.zip"
-    if target.exists():
-        return target
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_STORED) as archive:
-            for seconds, image in _frames(film, fps=fps, max_pixels=max_pixels):
-                stream = io.BytesIO()
-                image.save(stream, "PNG", compress_level=1)
-                archive.writestr(zipfile.ZipInfo(f"{seconds:09.3f}s.png"), stream.getvalue())
-        temporary.replace(target)
-    except OSError as error:
-        raise HandfulError(
-            f"the frames of a film cannot be written to {target.parent}: {error.strerror or error}. Check the "
-            "free space."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
+    if (known := find_named(target)) is not None:
+        return known
+    with staged_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for seconds, image in _frames(film, fps=fps, max_pixels=max_pixels):
+            stream = io.BytesIO()
+            image.save(stream, "PNG", compress_level=1)
+            archive.writestr(zipfile.ZipInfo(f"{seconds:09.3f}s.png"), stream.getvalue())
+    return named_by_hash(target)
 
 
 def _frames(film: bytes, *, fps: float, max_pixels: float) -> Iterator[tuple[float, Image.Image]]:

@@ -1,7 +1,7 @@
 """What decoding found, remembered by the files' hashes, so that a second reading decodes nothing.
 
 Every call that learns something writes one JSON file, named by its content, so that processes never write to the same
-file; a file that cannot be understood is ignored, because all of this can be found out again.
+file; one that changed is removed, because all of this can be found out again.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def _read_shard(path: Path) -> dict[str, Facts]:
     try:
         content = path.read_bytes()
         if sha256_bytes(content) != path.stem:
+            path.unlink()
             return {}
         return {key: Facts(**{**value, "notes": tuple(value["notes"])}) for key, value in json.loads(content).items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from handful.core.errors import ConfigError, DataError
+from handful.core.files import make_folder, write_bytes
 from handful.images.sources import FolderSource, ListedSource
 from handful.images.unlabelled import Found, Place
 from handful.images.unreadable import UnreadableError
@@ -58,7 +58,7 @@ class Sorter:
         """
         target = self.folder / self.folders[class_name] / self._below(where / found.inner)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             done = _link(found.source, found.inner, target) if self.by == "link" else _copy(found, target)
         except UnreadableError as error:
             return str(error)
@@ -130,15 +130,9 @@ def _copy(found: Found, target: Path) -> bool:
     """Returns whether the target now has a file's bytes, and was no other file before."""
     if os.path.lexists(target):
         return target.is_file() and target.read_bytes() == found.source.read(found.inner)
-    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.write_bytes(found.source.read(found.inner))
-        if isinstance(found.source, FolderSource):
-            shutil.copystat(found.source.path(found.inner), temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_bytes(target, found.source.read(found.inner))
+    if isinstance(found.source, FolderSource):
+        shutil.copystat(found.source.path(found.inner), target)
     return True
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from handful.core.files import write_bytes, write_json, write_text
 from handful.core.records import Run
+from handful.core.sealed import write_manifest
 from handful.report.events import write_events
 from handful.report.figures import figures
 from handful.report.model_card import card_dict, card_markdown
@@ -43,7 +44,8 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     | model-card.json, model-card.md | what the model is for, how good it is, and what it cannot do |
     | references.json | the training pictures that new ones are compared with, by name |
     | report.html | the page, self-contained |
-    | result.json | the result; written last, so that a folder that has it is complete |
+    | result.json | the result |
+    | manifest.json | the SHA-256 of every file; written last, so that a folder that has it is complete |
 
     Cells of the tables that a spreadsheet would take for a formula begin with an apostrophe; drop one leading
     apostrophe to have the text (`handful.report.tables.plain`).
@@ -73,6 +75,7 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     write_text(folder / "model-card.md", card_markdown(run))
     write_text(folder / "report.html", render_page(run, folder=final or folder))
     write_json(folder / "result.json", result_dict(run))
+    write_manifest(folder)
 
 
 def _figure_tables(run: Run) -> dict[str, str]:

@@ -15,6 +15,7 @@ from handful.core.errors import HandfulError
 from handful.core.files import sha256_bytes
 from handful.core.looks import Look
 from handful.core.records import FloatArray, Source
+from handful.core.sealed import read_verified
 from handful.features import maps_of_squares, prepare, seen_part
 from handful.heads import score_gradient
 from handful.images import UnreadableError, decode, open_again
@@ -58,7 +59,7 @@ class References:
 def find_references(run: Path) -> References:
     """Returns the training pictures that a run names; without their source where they are gone."""
     try:
-        facts = json.loads((run / FILE).read_bytes())
+        facts = json.loads(read_verified(run, FILE))
         pictures = tuple(
             Reference(str(one["path"]), str(one["class"]), str(one["sha256"])) for one in facts["pictures"]
         )

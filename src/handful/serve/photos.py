@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from handful.core.files import make_folder, move
 from handful.images import UnreadableError, decode
 from handful.images.channels import scale_for
 from handful.images.layout import PART_NAMES, looks_like_picture
@@ -45,7 +46,7 @@ def add_class(root: Path, name: str) -> None:
     """
     _check_new(root, name)
     try:
-        (root / class_folder(name)).mkdir(parents=True)
+        make_folder(root / class_folder(name))
     except OSError as error:
         raise RefusedError(507, f"the class could not be made: {error}") from None
 
@@ -60,7 +61,7 @@ def rename_class(root: Path, name: str, to: str) -> None:
     if name.casefold() != to.casefold():
         _check_new(root, to)
     try:
-        folder.rename(root / class_folder(to))
+        move(folder, root / class_folder(to))
     except OSError as error:
         raise RefusedError(507, f"the class could not be renamed: {error}") from None
 

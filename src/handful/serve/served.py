@@ -10,6 +10,7 @@ from typing import Any
 
 from handful.core.errors import BundleError, HandfulError
 from handful.core.progress import Progress
+from handful.core.sealed import read_verified
 from handful.serve.explain import References, explain, find_references
 from handful.serve.lanes import Lanes
 from handful.serve.metrics import Metrics
@@ -101,7 +102,7 @@ def open_run(run: Path, settings: Settings, *, progress: Progress) -> Served:
 def _facts(run: Path) -> dict[str, Any]:
     """Returns the figures of a run that the page tells; none where the run is only a model."""
     try:
-        result = json.loads((run / "result.json").read_bytes())
+        result = json.loads(read_verified(run, "result.json"))
         low, high = result["accuracy_interval"]
         return {
             "accuracy": float(result["accuracy"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from handful.core.errors import DataError, HandfulError
-from handful.core.files import dump_json, write_bytes, write_json
+from handful.core.sealed import read_sealed, write_sealed
 from handful.core.study import Axis, StudyPlan, Trial, TrialResult
 from handful.core.training import Checkpoint
 from handful.study.trials import trial_key
@@ -24,7 +23,7 @@ PLAN = "study.json"
 def save_result(folder: Path, result: TrialResult, *, data: str, versions: Mapping[str, str]) -> None:
     """Writes a trial's file, in one step; one that is there stays as it is.
 
-    The file holds nothing that differs between two runs of the same trial, such as times.
+    The file holds nothing that differs between two runs of the same trial, such as times; and its own hash.
     """
     path = _path(folder, result.trial, data)
     if path.exists():
@@ -43,7 +42,7 @@ def save_result(folder: Path, result: TrialResult, *, data: str, versions: Mappi
         "curve": [asdict(checkpoint) for checkpoint in result.curve],
         "versions": dict(versions),
     }
-    write_bytes(path, (dump_json(record, indent=1) + "\n").encode())
+    write_sealed(path, record)
 
 
 def load_result(folder: Path, trial: Trial, *, data: str) -> TrialResult | None:
@@ -56,7 +55,7 @@ def load_result(folder: Path, trial: Trial, *, data: str) -> TrialResult | None:
     if not path.exists():
         return None
     try:
-        record = json.loads(path.read_bytes())
+        record = read_sealed(path)
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(record["right"]), dtype=np.uint8))
         return TrialResult(
             trial=trial,
@@ -82,7 +81,7 @@ def load_results(folder: Path, *, data: str) -> list[TrialResult]:
     results = []
     for path in sorted((folder / "trials").glob("*.json")):
         try:
-            record = json.loads(path.read_bytes())
+            record = read_sealed(path)
             trial = Trial(record["options"], record["seed"])
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} was damaged and cannot be read ({error}). Remove it.") from error
@@ -94,7 +93,7 @@ def load_results(folder: Path, *, data: str) -> list[TrialResult]:
 
 def save_plan(folder: Path, plan: StudyPlan, *, versions: Mapping[str, str], command: str) -> None:
     """Writes what the study is, before its first trial."""
-    write_json(folder / PLAN, {"format": FORMAT, **asdict(plan), "versions": dict(versions), "command": command})
+    write_sealed(folder / PLAN, {"format": FORMAT, **asdict(plan), "versions": dict(versions), "command": command})
 
 
 def load_plan(folder: Path) -> tuple[StudyPlan, dict[str, str], str]:
@@ -105,7 +104,7 @@ def load_plan(folder: Path) -> tuple[StudyPlan, dict[str, str], str]:
     """
     path = folder / PLAN
     try:
-        record = json.loads(path.read_bytes())
+        record = read_sealed(path)
         if record.pop("format") != FORMAT:
             raise HandfulError(f"{path} is of another version of handful; start a new study with --out.")
         versions, command = record.pop("versions"), record.pop("command")
