@@ -58,7 +58,7 @@ def test_a_training_is_stopped_within_an_epoch_and_says_what_is_kept(begin, tmp_
     returned, said = stopped(
         begin(*TRAIN, "--strategy", "freeze", *ENDLESS),
         number,
-        when=lambda: list((own_caches / "trainings").glob("*/000003-*.safetensors")),
+        when=lambda: list((own_caches / "trainings").glob("*/*.safetensors")),
     )
     assert returned == code, said
     (line,) = said

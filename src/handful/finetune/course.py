@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +179,11 @@ class Course:
 def _as_array(iterations: list[Iteration]) -> Array:
     """Returns a float64 row for every update: its fields in order, and whether it was validated."""
     rows = [
-        [np.nan if value is None else float(value) for value in asdict(each).values()]
-        + [float(each.validation_loss is not None)]
+        (
+            *(each.step, each.epoch, each.rate, each.loss, each.accuracy),
+            *(np.nan if value is None else value for value in (each.validation_loss, each.validation_accuracy)),
+            each.validation_loss is not None,
+        )
         for each in iterations
     ]
     return np.array(rows, dtype=np.float64)
