@@ -206,7 +206,7 @@ def test_several_taps_and_views_come_from_one_pass_and_are_those_of_passes_of_th
 
 
 def test_a_tap_that_is_known_is_not_computed_with_the_others(trunk, table, passes):
-    first, second, third = trunk.spec.taps
+    first, second, third, _ = trunk.spec.taps
     (known,) = at([first], trunk, table)
     found = at([third, first, second], trunk, table)
     assert passes["taps"] == [[first.name], [third.name, second.name]]

@@ -12,6 +12,10 @@ from handful.backbones.spec import BackboneSpec, Pooling, Tap
 from handful.core.errors import ConfigError, WeightsError
 
 
+TINY = 1e-12
+"""Added to the length that features are divided by, which is 0 where all of them are."""
+
+
 class Body(nn.Module, ABC):
     """An architecture under the parameter names of its published weights.
 
@@ -98,7 +102,7 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
     """Returns a single part as it is; several side by side, (N, D), each of length 1."""
     if len(parts) == 1:
         return parts[0]
-    return torch.cat([nn.functional.normalize(part) for part in parts], dim=1)
+    return torch.cat([part / (part.norm(dim=1, keepdim=True) + TINY) for part in parts], dim=1)
 
 
 def from_tensors(spec: BackboneSpec, state: Mapping[str, Tensor], *, with_classifier: bool = True) -> GroupedNetwork:

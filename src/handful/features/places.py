@@ -149,6 +149,8 @@ def _last_places(network: Network, tap: Tap, x: Tensor) -> tuple[Tensor, int]:
 
 def _features_of(network: Network, tap: Tap, places: Tensor, n_groups: int) -> Tensor:
     """Returns the features (N, D) that the groups above some activations make of them."""
+    from handful.backbones.grouped import TINY
+
     values = places
     if tap.group != network.groups()[n_groups - 1][0]:
         for name, group in network.groups()[n_groups:]:
@@ -158,4 +160,4 @@ def _features_of(network: Network, tap: Tap, places: Tensor, n_groups: int) -> T
     if values.ndim == 4 and tap.pooling == "average":
         values = values.mean(dim=(2, 3))
     features = values.flatten(1)
-    return features / features.detach().norm(dim=1, keepdim=True) if tap.beside else features
+    return features / (features.detach().norm(dim=1, keepdim=True) + TINY) if tap.beside else features
