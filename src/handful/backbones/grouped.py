@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from handful.backbones.spec import BackboneSpec, Pooling, Tap
 from handful.core.errors import ConfigError, WeightsError
 
-
 TINY = 1e-12
 """Added to the length that features are divided by, which is 0 where all of them are."""
 
