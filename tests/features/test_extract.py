@@ -177,7 +177,7 @@ def at(taps, trunk, table, **options):
 @pytest.fixture
 def passes(trunk, monkeypatch):
     """What the network was opened for, and how often it ran, once its engine was compared at every tap."""
-    for taps in (trunk.spec.taps, *([tap] for tap in trunk.spec.taps)):
+    for taps in (trunk.spec.taps, trunk.spec.taps[:3], *([tap] for tap in trunk.spec.taps)):
         trunk.proven(shown(trunk.spec), taps=taps, threads=2, progress=Silent())
     trunk.opened.clear()
     opened = type(trunk).open

@@ -7,6 +7,7 @@ import pytest
 
 import handful
 from handful.core.errors import ConfigError
+from handful.export import onnx_folder
 from handful.testing.pictures import draw_folder
 from handful.transfer.plan import SEVERAL_FROM
 
@@ -41,10 +42,13 @@ def test_a_model_on_several_groups_is_the_same_after_saving_and_as_onnx(toy, pho
     (member,) = result.classifier.model.members
     assert len(member.head.weight) == toy.several.n_features == 28
     pictures = sorted(photos.rglob("*.png"))[:8]
-    expected = result.predict(pictures).probabilities
-    np.testing.assert_array_equal(handful.load(tmp_path / "run").predict(pictures).probabilities, expected)
+    expected = [answer.proba for answer in result.predict(pictures)]
+    np.testing.assert_array_equal(
+        [answer.proba for answer in handful.load(tmp_path / "run").predict(pictures)], expected
+    )
     handful.export_onnx(tmp_path / "run", tmp_path / "onnx")
-    found = handful.load(tmp_path / "onnx").predict(pictures).probabilities
+    exported = onnx_folder.open_exported(tmp_path / "onnx" / "model.onnx")
+    found = [exported.answer(exported.decode(path.read_bytes(), max_pixels=1e6)).proba for path in pictures]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
