@@ -3,8 +3,9 @@
 python -m benchmarks.several_groups CIFAR10   (an archive or folder with train/<class>/ and test/<class>/)
 
 Five CIFAR-10 classes, 400 and 50 training pictures of each, and the solar cells of `handful demo` (defective at
-probability >= 0.5, 75/25). Five seeds draw the training pictures (of CIFAR-10) and the parts (of the solar cells). Both
-ways are trained on the same pictures and read the same test part once; differences are paired by seed.
+probability >= 0.5, 75/25). Five seeds draw the parts of the solar cells; of CIFAR-10 they draw folds alone, so it is
+one draw of pictures. All ways are trained on the same pictures and read the same test part once; differences are paired
+by seed.
 """
 
 from __future__ import annotations
