@@ -163,10 +163,12 @@ class _Probe:
             threads=self.threads,
             progress=self.progress,
         )
-        fitted = {tap: self.head(features.values, train) for tap, features in zip(taps, found, strict=True)}
-        tap = min(taps, key=lambda tap: fitted[tap][0].held_out_loss)
-        head, kind = fitted[tap]
-        losses = {each.name: head.held_out_loss for each, (head, _) in fitted.items()}
+        losses, best = {taps[0].name: 0.0}, 0
+        if len(taps) > 1:
+            tried = [self.head(features.values, train, kind="ridge")[0].held_out_loss for features in found]
+            losses, best = {tap.name: loss for tap, loss in zip(taps, tried, strict=True)}, int(np.argmin(tried))
+        tap = taps[best]
+        head, kind = self.head(found[best].values, train, kind=self.config.heads.head)
         options = {
             **plan.options,
             **engine_options(trunk, gate),
@@ -176,15 +178,15 @@ class _Probe:
         trunk = replace(trunk, tap=tap)
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
 
-    def head(self, features: FeatureArray, train: Sequence[Picture]) -> tuple[FittedHead, Resolved]:
+    def head(self, features: FeatureArray, train: Sequence[Picture], *, kind: str) -> tuple[FittedHead, Resolved]:
         """Returns the output layer for features (N, V, D) of the training pictures, and why it is of its kind."""
         rows, n_rows = as_rows(features, view_use=self.config.features.view_use)
         labels = self.table.labels[self.split.train]
         weights = weights_of(self.config, labels, n_classes=len(self.table.classes))
-        head, kind = fit_head(
+        head, chosen = fit_head(
             rows,
             np.repeat(labels, n_rows),
-            kind=self.config.heads.head,
+            kind=kind,
             n_classes=len(self.table.classes),
             units=np.repeat(units(train), n_rows),
             seed=self.config.run.seed,
@@ -193,7 +195,7 @@ class _Probe:
         )
         if n_rows > 1:
             head = pool_views(head, labels, n_views=n_rows, weights=weights)
-        return head, kind
+        return head, chosen
 
     def trunk(self, backbone: tuple[BackboneSpec, LocatedWeights], config: TrainConfig) -> FrozenTrunk:
         """Returns a network as some options have it."""
@@ -282,7 +284,8 @@ def _at_tap(spec: BackboneSpec, tap: Tap, losses: Mapping[str, float]) -> Resolv
     others = ", ".join(f"{loss:.4f} at {name}" for name, loss in losses.items() if name != tap.name)
     return Resolved(
         f"{spec.name}:{tap.name}",
-        f"held-out log loss (smoothed) {losses[tap.name]:.4f} with features at {tap.name}, against {others}",
+        f"a ridge layer's held-out log loss (smoothed) is {losses[tap.name]:.4f} with features at {tap.name}, "
+        f"against {others}",
     )
 
 
