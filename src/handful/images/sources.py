@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -107,6 +107,10 @@ class FolderSource:
     """
 
     root: Path
+    real_root: Path = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "real_root", Path(os.path.realpath(self.root)))
 
     def names(self) -> Iterator[str]:
         """Yields the names of the files, in a fixed order."""
@@ -177,9 +181,8 @@ class FolderSource:
 
     def _real(self, name: str) -> Path:
         """Returns where a file is once links are followed; those of a plain name must not lead out of the root."""
-        path, root = self.path(name), Path(os.path.realpath(self.root))
-        real = Path(os.path.realpath(path, strict=True))
-        if not Path(name).is_absolute() and ".." not in name.split("/") and not real.is_relative_to(root):
+        real = Path(os.path.realpath(self.path(name), strict=True))
+        if not Path(name).is_absolute() and ".." not in name.split("/") and not real.is_relative_to(self.real_root):
             raise UnreadableError("a link that leads out of the folder; copy the picture itself")
         return real
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from handful.core.errors import DataError
@@ -68,24 +69,25 @@ def _from_common_folder(rows: list[Row], folder: Path) -> tuple[list[Row], Path]
 
     A linked folder between the table and its pictures leads out too: a table may name pictures anywhere.
     """
-    places = [_place(folder / row.path) for row in rows if row.path]
-    if all(Path(place).is_relative_to(os.path.realpath(folder)) for place in places):
+    real = cache(os.path.realpath)
+    places = {row.path: _place(folder / row.path, real) for row in rows if row.path}
+    if all(Path(place).is_relative_to(real(folder)) for place in places.values()):
         return rows, folder
     try:
-        base = Path(os.path.commonpath([Path(place).parent for place in places]))
+        base = Path(os.path.commonpath([Path(place).parent for place in places.values()]))
     except ValueError as error:  # several drives
         raise DataError(
             f"the table in {folder} names pictures on several drives: {error}. Bring them together."
         ) from None
-    relative = [os.path.relpath(_place(folder / row.path), base) if row.path else "" for row in rows]
+    relative = [os.path.relpath(places[row.path], base) if row.path else "" for row in rows]
     return [replace(row, path=Path(name).as_posix()) for row, name in zip(rows, relative, strict=True)], base
 
 
-def _place(path: Path) -> str:
+def _place(path: Path, real: Callable[[Path], str]) -> str:
     """Returns where a file lies once the links of its folders are followed; the file itself may be a link."""
     plain = Path(os.path.normpath(path))
     try:
-        return str(os.path.realpath(plain.parent) / Path(plain.name))
+        return os.path.join(real(plain.parent), plain.name)  # noqa: PTH118
     except ValueError:  # a name with NUL
         return str(plain)
 
