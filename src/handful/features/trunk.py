@@ -87,11 +87,7 @@ class FrozenTrunk:
         shown = {"size": preprocessing.size, "mean": preprocessing.mean, "std": preprocessing.std}
         spec = self.spec
         as_chosen = {"size": spec.input_size, "mean": spec.mean, "std": spec.std}
-        if (
-            (shown == as_chosen and tuple(taps) == (spec.default_tap,))
-            or self.engine.name == LAST
-            or self.engine.fault()
-        ):
+        if (shown == as_chosen and tuple(taps) == (spec.default_tap,)) or self.engine.name == LAST:
             return self
         memory = memory_of(
             {
@@ -102,6 +98,8 @@ class FrozenTrunk:
         )
         found = recall(memory)
         if "fault" not in found:
+            if self.engine.fault():
+                return self
             forward, batch = self.open(preprocessing, taps=taps, threads=threads, progress=progress)
             precision = self.engine.precision
             found = asdict(compare(forward, self.network(), taps, preprocessing, batch=batch, precision=precision))
