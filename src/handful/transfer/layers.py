@@ -40,7 +40,7 @@ from handful.transfer.frozen import chosen_engine, engine_options, frozen_activa
 from handful.transfer.kept import place_of_work
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import FeaturePlan, choose_backbones, plan_features
-from handful.transfer.probe import Trained, probe_loss, weights_used
+from handful.transfer.probe import Trained, probe_losses, weights_used
 
 if TYPE_CHECKING:
     from handful.finetune.activations import Activations
@@ -234,15 +234,18 @@ class Work:
         """Returns how pictures are shown; choices left open are made with a probe on frozen features, if any."""
 
         def loss(preprocessing: Preprocessing) -> float:
-            return probe_loss(
-                self.pretrained(),
+            trunk = self.pretrained()
+            (held_out,) = probe_losses(
+                trunk,
                 preprocessing,
+                taps=(trunk.tap,),
                 table=self.table,
                 split=self.split,
                 seed=self.config.run.seed,
                 threads=self.threads,
                 progress=self.progress,
             )
+            return held_out
 
         given = self.config.features
         config = replace(given, views="plain") if given.views == "auto" else given

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -136,25 +136,27 @@ class _Probe:
     def fit(self, backbone: tuple[BackboneSpec, LocatedWeights]) -> tuple[Member, FittedHead, dict[str, Resolved]]:
         """Returns one member, how its head was chosen, and its options."""
         trunk = self.trunk(backbone, self.config)
-        plan = plan_features(
-            self.config.features,
-            trunk.spec,
-            [self.table.pictures[index] for index in self.split.train],
-            held_out_loss=partial(
-                probe_loss,
-                trunk,
-                table=self.table,
-                split=self.split,
-                seed=self.config.run.seed,
-                threads=self.threads,
-                progress=self.progress,
-            ),
-        )
-        trunk, gate = self.gated(self.proven(trunk, plan.preprocessing), backbone, plan.preprocessing)
         train = [self.table.pictures[index] for index in self.split.train]
         taps = taps_to_try(self.config.features, trunk.spec, len(train))
-        found = extract_at(
-            taps,
+        losses = partial(
+            probe_losses,
+            trunk,
+            taps=taps,
+            table=self.table,
+            split=self.split,
+            seed=self.config.run.seed,
+            threads=self.threads,
+            progress=self.progress,
+        )
+        plan = plan_features(
+            self.config.features, trunk.spec, train, held_out_loss=lambda preprocessing: losses(preprocessing)[0]
+        )
+        tap, named = trunk.tap, Resolved(trunk.spec.full_name, "")
+        if len(taps) > 1:
+            tap, named = _chosen_tap(trunk.spec, taps, losses(plan.preprocessing))
+        trunk = replace(trunk, tap=tap)
+        trunk, gate = self.gated(self.proven(trunk, plan.preprocessing), backbone, plan.preprocessing)
+        features = extract(
             trunk,
             self.table,
             train,
@@ -162,31 +164,14 @@ class _Probe:
             views=plan.views,
             threads=self.threads,
             progress=self.progress,
-        )
-        losses, best = {taps[0].name: 0.0}, 0
-        if len(taps) > 1:
-            tried = [self.head(features.values, train, kind="ridge")[0].held_out_loss for features in found]
-            losses, best = {tap.name: loss for tap, loss in zip(taps, tried, strict=True)}, int(np.argmin(tried))
-        tap = taps[best]
-        head, kind = self.head(found[best].values, train, kind=self.config.heads.head)
-        options = {
-            **plan.options,
-            **engine_options(trunk, gate),
-            "head": kind,
-            "backbone": _at_tap(trunk.spec, tap, losses),
-        }
-        trunk = replace(trunk, tap=tap)
-        return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
-
-    def head(self, features: FeatureArray, train: Sequence[Picture], *, kind: str) -> tuple[FittedHead, Resolved]:
-        """Returns the output layer for features (N, V, D) of the training pictures, and why it is of its kind."""
+        ).values
         rows, n_rows = as_rows(features, view_use=self.config.features.view_use)
         labels = self.table.labels[self.split.train]
         weights = weights_of(self.config, labels, n_classes=len(self.table.classes))
-        head, chosen = fit_head(
+        head, kind = fit_head(
             rows,
             np.repeat(labels, n_rows),
-            kind=kind,
+            kind=self.config.heads.head,
             n_classes=len(self.table.classes),
             units=np.repeat(units(train), n_rows),
             seed=self.config.run.seed,
@@ -195,7 +180,8 @@ class _Probe:
         )
         if n_rows > 1:
             head = pool_views(head, labels, n_views=n_rows, weights=weights)
-        return head, chosen
+        options = {**plan.options, **engine_options(trunk, gate), "head": kind, "backbone": named}
+        return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
 
     def trunk(self, backbone: tuple[BackboneSpec, LocatedWeights], config: TrainConfig) -> FrozenTrunk:
         """Returns a network as some options have it."""
@@ -244,20 +230,22 @@ def weights_of(config: TrainConfig, labels: IntArray, *, n_classes: int) -> Floa
     return balanced_weights(labels, n_classes) if config.heads.class_weights == "balanced" else None
 
 
-def probe_loss(
+def probe_losses(
     trunk: FrozenTrunk,
     preprocessing: Preprocessing,
     *,
+    taps: Sequence[Tap],
     table: ImageTable,
     split: Split,
     seed: int,
     threads: int,
     progress: Progress,
-) -> float:
-    """Returns the held-out log loss of a ridge head on some training pictures, drawn by the seed."""
+) -> list[float]:
+    """Returns the held-out log loss of a ridge head at each tap, on some training pictures, drawn by the seed."""
     chosen = np.sort(np.random.default_rng(seed).permutation(split.train)[:TRIAL_PICTURES])
     pictures: list[Picture] = [table.pictures[index] for index in chosen]
-    features = extract(
+    found = extract_at(
+        taps,
         trunk,
         table,
         pictures,
@@ -265,28 +253,27 @@ def probe_loss(
         views=("plain",),
         threads=threads,
         progress=progress,
-    ).values
-    head, _ = fit_head(
-        features[:, 0],
-        table.labels[chosen],
-        kind="ridge",
-        n_classes=len(table.classes),
-        units=units(pictures),
-        seed=seed,
     )
-    return head.held_out_loss
+    heads = (
+        fit_head(
+            features.values[:, 0],
+            table.labels[chosen],
+            kind="ridge",
+            n_classes=len(table.classes),
+            units=units(pictures),
+            seed=seed,
+        )[0]
+        for features in found
+    )
+    return [head.held_out_loss for head in heads]
 
 
-def _at_tap(spec: BackboneSpec, tap: Tap, losses: Mapping[str, float]) -> Resolved:
-    """Returns a network's name, with the tap where several were tried, and why that one was taken."""
-    if len(losses) == 1:
-        return Resolved(spec.full_name, "")
-    others = ", ".join(f"{loss:.4f} at {name}" for name, loss in losses.items() if name != tap.name)
-    return Resolved(
-        f"{spec.name}:{tap.name}",
-        f"a ridge layer's held-out log loss (smoothed) is {losses[tap.name]:.4f} with features at {tap.name}, "
-        f"against {others}",
-    )
+def _chosen_tap(spec: BackboneSpec, taps: Sequence[Tap], losses: Sequence[float]) -> tuple[Tap, Resolved]:
+    """Returns the tap of lowest loss, and the network's name with it, and why."""
+    (loss, tap), *others = sorted(zip(losses, taps, strict=True), key=lambda each: each[0])
+    rest = ", ".join(f"{other:.4f} at {rival.name}" for other, rival in others)
+    why = f"a ridge layer's held-out log loss (smoothed) is {loss:.4f} with features at {tap.name}, against {rest}"
+    return tap, Resolved(f"{spec.name}:{tap.name}", why)
 
 
 def joined(options: dict[str, dict[str, Resolved]]) -> dict[str, Resolved]:
