@@ -161,7 +161,7 @@ def _connect(ray: ModuleType, address: str, *, threads: int, files: str) -> None
     except (OSError, RuntimeError, ValueError) as error:
         (reason, *_) = str(error).splitlines() or [type(error).__name__]
         raise HandfulError(
-            f"Ray cannot be opened at {address!r}: {reason.rstrip('.')}. Begin a cluster there with `ray start --head`, "
+            f"Ray cannot be opened at {address!r}: {reason.rstrip('.')}. Begin one there with `ray start --head`, "
             "and give the address that it prints; or --ray local works on this machine alone."
         ) from error
     finally:

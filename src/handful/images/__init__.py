@@ -4,6 +4,7 @@ from handful.images.additions import open_again
 from handful.images.decode import READING_VERSION, decode
 from handful.images.foreign import from_labelled, rows_of
 from handful.images.given import Given, from_pictures, lay_out
+from handful.images.held import packed
 from handful.images.pixels import pixels
 from handful.images.read import read
 from handful.images.sorting import Sorter, plan_sorting
@@ -36,6 +37,7 @@ __all__ = [
     "open_again",
     "open_place",
     "open_source",
+    "packed",
     "pixels",
     "plan_sorting",
     "read",
