@@ -1,0 +1,148 @@
+"""Pictures answered by a Ray cluster: the table that one process makes, whatever is lost meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import handful
+from handful.api import bulk, spread
+from handful.api.unfinished import Listed, Unfinished
+from handful.core.cluster import opened
+from handful.images import Place, open_place
+from handful.testing.backbone import install_toy_backbone
+from handful.testing.pictures import draw_folder
+
+N_NEW = 60
+
+KILLED = """
+import sys
+from pathlib import Path
+from handful.api import bulk
+from handful.testing.command import prepare
+prepare(Path(sys.argv.pop(1)))
+bulk.PORTION = 4
+save = bulk.Unfinished.save
+def told(*given): save(*given); print("saved", flush=True); sys.stdin.readline()
+bulk.Unfinished.save = told
+import handful
+handful.load("run").predict_into("there.csv", "new", ray=sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def made(photos, tmp_path_factory):
+    """A run, a folder of new pictures of which two cannot be read, and the table that one process makes of them."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HANDFUL_CACHE", str(folder / "cache"))
+        patch.chdir(folder)
+        patch.setattr(bulk, "PORTION", 4)
+        install_toy_backbone(patch, tmp_path_factory.mktemp("packages"))
+        handful.train(photos, "run", backbone="toy")
+        draw_folder(folder / "new", classes=("circle", "square/deep"), per_class=N_NEW // 2, size=32, seed=5)
+        (folder / "new" / "circle" / "003.png").write_bytes(b"no picture")
+        (folder / "new" / "zz.jpg").write_bytes(b"")
+        handful.load("run").predict_into("here.csv", "new")
+    return folder
+
+
+@pytest.fixture
+def at_work(made, toy, monkeypatch):
+    """The same, as the folder in which one works."""
+    monkeypatch.chdir(made)
+    monkeypatch.setattr(bulk, "PORTION", 4)
+    yield made
+    for path in made.glob("there.csv*"):
+        path.unlink()
+
+
+def test_a_cluster_makes_the_table_that_one_process_makes(nodes, at_work):
+    written = handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
+    assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
+    assert (written.n_pictures, written.n_skipped) == (N_NEW + 1, 2)
+
+
+def test_a_lost_node_loses_no_picture_and_none_is_there_twice(nodes, at_work, monkeypatch):
+    saved, save = [], Unfinished.save
+
+    def losing(self, records):
+        save(self, records)
+        saved.extend(number for number, _ in records)
+        if len(saved) == 12:
+            nodes.lose()
+
+    monkeypatch.setattr(Unfinished, "save", losing)
+    try:
+        handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
+    finally:
+        nodes.join()
+    assert sorted(saved) == list(range(1, N_NEW + 2))
+    assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
+
+
+def test_a_killed_command_goes_on_with_what_is_not_answered(nodes, at_work, tmp_path_factory):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    folder = str(tmp_path_factory.mktemp("packages"))
+    with subprocess.Popen([sys.executable, "-c", KILLED, folder, nodes.address], **pipes) as process:
+        for _ in range(3):
+            assert process.stdout.readline() == "saved\n"
+            process.stdin.write("\n")
+            process.stdin.flush()
+        process.send_signal(signal.SIGKILL)
+    written = handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
+    assert written.n_before >= 12
+    assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
+
+
+def test_what_a_cluster_began_this_process_ends(nodes, at_work, monkeypatch):
+    class Stopped(BaseException):
+        pass
+
+    def stopping(self, records):
+        save(self, records)
+        raise Stopped
+
+    save = Unfinished.save
+    with monkeypatch.context() as patch:
+        patch.setattr(Unfinished, "save", stopping)
+        with pytest.raises(Stopped):
+            handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
+    assert handful.load("run").predict_into("there.csv", "new").n_before == 4
+    assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
+
+
+def spread_once(nodes, portions, places):
+    with opened(nodes.address, threads=1) as cluster:
+        return list(
+            spread.spread(cluster, handful.load("run").model, portions, places, top=None, advance=lambda n_done: None)
+        )
+
+
+def test_a_node_that_does_not_reach_the_pictures_is_named(nodes, at_work):
+    here = open_place(at_work / "new")
+    elsewhere = Place(Path("/elsewhere/new"), here.source, here.root)
+    said = r"on the node .* there is no /elsewhere/new.* Pictures have to lie where every node reaches them"
+    with pytest.raises(handful.HandfulError, match=said):
+        spread_once(nodes, [[Listed(1, "new/1.png", 0, "1.png", "")]], [elsewhere])
+
+
+class Deadly:
+    """Ends every worker that it is given to."""
+
+    name = "new/deadly.png"
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_picture_that_kills_its_workers_is_named_in_the_end(nodes, at_work, monkeypatch):
+    monkeypatch.setattr(spread, "TRIES", 1)
+    said = r"from new/deadly\.png to new/deadly\.png were lost with their worker 2 times"
+    with pytest.raises(handful.HandfulError, match=said):
+        spread_once(nodes, [[Deadly()]], [open_place(at_work / "new")])
