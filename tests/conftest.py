@@ -13,6 +13,7 @@ from handful.features.engines import choose
 from handful.finetune import kept
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
+from tests.clusters import cluster as cluster
 
 
 @pytest.fixture(autouse=True)

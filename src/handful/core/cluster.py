@@ -8,14 +8,16 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import sleep
 from types import ModuleType
+from typing import Any
 
 from handful.core.errors import ConfigError, HandfulError, MissingExtraError
 from handful.core.machine import code_sha256, processor, versions
@@ -24,6 +26,9 @@ LOCAL = "local"
 
 ANSWERS_WITHIN = 10.0
 """Seconds in which an address has to answer; Ray itself tries for minutes, and writes down every try."""
+
+PAUSE = 0.1
+"""Seconds before a node that could not be asked is asked again."""
 
 SHORT_PATH = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
 """Where a local cluster keeps its files while it is open: paths of its sockets may have about 100 characters."""
@@ -156,6 +161,7 @@ def _connect(ray: ModuleType, address: str, *, threads: int, files: str) -> None
             host, port = address.removeprefix("ray://").split(":")
             socket.create_connection((host, int(port)), timeout=ANSWERS_WITHIN).close()
         ray.init(address, **settings)
+        ray._private.worker._worker_logs_enabled = False  # or it tells of lost nodes where a command's answer goes
     except ImportError:
         raise MissingExtraError("an address that begins with ray://", "ray") from None
     except (OSError, RuntimeError, ValueError) as error:
@@ -175,33 +181,40 @@ def _alike(ray: ModuleType) -> Cluster:
     Their versions are those of this process too; its processor may be another one, for it computes nothing that differs
     from trial to trial.
     """
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    if not nodes:
+    told = _told(ray, nodes)
+    if not told:
         raise HandfulError("the cluster has no node with a core to give. Add one: ray start --address HEAD:PORT.")
-    tell = ray.remote(num_cpus=0, max_retries=0)(_named_kind)
-    asked = {
-        tell.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(): node
-        for node in sorted(nodes, key=lambda node: str(node["NodeID"]))
-    }
-    told: dict[str, Kind] = {}
-    for answer, node in asked.items():
-        try:
-            name, kind = ray.get(answer)
-        except ray.exceptions.TaskUnschedulableError:  # gone meanwhile
-            continue
-        except (ray.exceptions.RayError, ImportError) as error:
-            raise HandfulError(
-                f"the node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) cannot run handful: "
-                f"{str(error).strip().splitlines()[-1]}. Install handful {versions()['handful']} on every node."
-            ) from error
-        told[name] = kind
-    own = _own_kind()
-    common = Kind(own.versions, own.code, next(iter(told.values())).processor)
-    if unlike := {name: found for name, kind in told.items() if (found := common.differences(kind))}:
+    own, (_, first) = _own_kind(), told[0]
+    common = Kind(own.versions, own.code, first.processor)
+    if unlike := {name: differing for name, kind in told if (differing := common.differences(kind))}:
         raise HandfulError(_refused(unlike))
     return Cluster(common, int(max(node["Resources"]["CPU"] for node in nodes)))
+
+
+def _told(ray: ModuleType, nodes: Sequence[Mapping[str, Any]]) -> list[tuple[str, Kind]]:
+    """Returns what every node says of itself, and its name; not of those that are lost meanwhile."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    tell = ray.remote(num_cpus=0, max_retries=3)(_named_kind)
+    told = []
+    while nodes:
+        there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+        answers = [tell.options(scheduling_strategy=strategy).remote() for strategy in there]
+        again = set()
+        for node, answer in zip(nodes, answers, strict=True):
+            try:
+                told.append(ray.get(answer))
+            except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):  # lost, or hardly known yet
+                again.add(node["NodeID"])
+                sleep(PAUSE)
+            except (ray.exceptions.RayError, ImportError) as error:
+                raise HandfulError(
+                    f"the node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) cannot run handful: "
+                    f"{str(error).strip().splitlines()[-1]}. Install handful {versions()['handful']} on every node."
+                ) from error
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] in again]
+    return told
 
 
 def _refused(unlike: Mapping[str, list[str]]) -> str:
