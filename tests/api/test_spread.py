@@ -17,21 +17,31 @@ from handful.core.cluster import opened
 from handful.images import Place, open_place
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
+from tests.clusters import another_node
 
 N_NEW = 60
 
 KILLED = """
 import sys
 from pathlib import Path
+import ray
+import handful
 from handful.api import bulk
 from handful.testing.command import prepare
-prepare(Path(sys.argv.pop(1)))
-bulk.PORTION = 4
-save = bulk.Unfinished.save
-def told(*given): save(*given); print("saved", flush=True); sys.stdin.readline()
+
+address, toy = sys.argv[1], Path(sys.argv[2])
+prepare(toy)
+ray.init(address, logging_level="FATAL", log_to_driver=False,
+         runtime_env={"worker_process_setup_hook": lambda: prepare(toy)})
+save, bulk.PORTION = bulk.Unfinished.save, 4
+
+def told(*given):
+    save(*given)
+    print("saved", flush=True)
+    sys.stdin.readline()
+
 bulk.Unfinished.save = told
-import handful
-handful.load("run").predict_into("there.csv", "new", ray=sys.argv[1])
+handful.load("run").predict_into("there.csv", "new", ray="auto")
 """
 
 
@@ -62,45 +72,44 @@ def at_work(made, toy, monkeypatch):
         path.unlink()
 
 
-def test_a_cluster_makes_the_table_that_one_process_makes(nodes, at_work):
-    written = handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
+def test_a_cluster_makes_the_table_that_one_process_makes(cluster, at_work):
+    written = handful.load("run").predict_into("there.csv", "new", ray="auto")
     assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
     assert (written.n_pictures, written.n_skipped) == (N_NEW + 1, 2)
 
 
-def test_a_lost_node_loses_no_picture_and_none_is_there_twice(nodes, at_work, monkeypatch):
+def test_a_lost_node_loses_no_picture_and_none_is_there_twice(cluster, at_work, monkeypatch):
     saved, save = [], Unfinished.save
 
     def losing(self, records):
         save(self, records)
         saved.extend(number for number, _ in records)
         if len(saved) == 12:
-            nodes.lose()
+            cluster.remove_node(node, allow_graceful=False)
 
     monkeypatch.setattr(Unfinished, "save", losing)
-    try:
-        handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
-    finally:
-        nodes.join()
+    with another_node(cluster, num_cpus=2) as node:
+        handful.load("run").predict_into("there.csv", "new", ray="auto")
+        assert node not in cluster.worker_nodes
     assert sorted(saved) == list(range(1, N_NEW + 2))
     assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
 
 
-def test_a_killed_command_goes_on_with_what_is_not_answered(nodes, at_work, tmp_path_factory):
+def test_a_killed_command_goes_on_with_what_is_not_answered(cluster, at_work, tmp_path_factory):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     folder = str(tmp_path_factory.mktemp("packages"))
-    with subprocess.Popen([sys.executable, "-c", KILLED, folder, nodes.address], **pipes) as process:
+    with subprocess.Popen([sys.executable, "-c", KILLED, cluster.address, folder], **pipes) as process:
         for _ in range(3):
             assert process.stdout.readline() == "saved\n"
             process.stdin.write("\n")
             process.stdin.flush()
         process.send_signal(signal.SIGKILL)
-    written = handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
+    written = handful.load("run").predict_into("there.csv", "new", ray="auto")
     assert written.n_before >= 12
     assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
 
 
-def test_what_a_cluster_began_this_process_ends(nodes, at_work, monkeypatch):
+def test_what_a_cluster_began_this_process_ends(cluster, at_work, monkeypatch):
     class Stopped(BaseException):
         pass
 
@@ -112,24 +121,24 @@ def test_what_a_cluster_began_this_process_ends(nodes, at_work, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Unfinished, "save", stopping)
         with pytest.raises(Stopped):
-            handful.load("run").predict_into("there.csv", "new", ray=nodes.address)
+            handful.load("run").predict_into("there.csv", "new", ray="auto")
     assert handful.load("run").predict_into("there.csv", "new").n_before == 4
     assert (at_work / "there.csv").read_bytes() == (at_work / "here.csv").read_bytes()
 
 
-def spread_once(nodes, portions, places):
-    with opened(nodes.address, threads=1) as cluster:
+def spread_once(portions, places):
+    with opened("auto", threads=1) as cluster:
         return list(
             spread.spread(cluster, handful.load("run").model, portions, places, top=None, advance=lambda n_done: None)
         )
 
 
-def test_a_node_that_does_not_reach_the_pictures_is_named(nodes, at_work):
+def test_a_node_that_does_not_reach_the_pictures_is_named(cluster, at_work):
     here = open_place(at_work / "new")
     elsewhere = Place(Path("/elsewhere/new"), here.source, here.root)
     said = r"on the node .* there is no /elsewhere/new.* Pictures have to lie where every node reaches them"
     with pytest.raises(handful.HandfulError, match=said):
-        spread_once(nodes, [[Listed(1, "new/1.png", 0, "1.png", "")]], [elsewhere])
+        spread_once([[Listed(1, "new/1.png", 0, "1.png", "")]], [elsewhere])
 
 
 class Deadly:
@@ -141,8 +150,8 @@ class Deadly:
         return os._exit, (1,)
 
 
-def test_a_picture_that_kills_its_workers_is_named_in_the_end(nodes, at_work, monkeypatch):
+def test_a_picture_that_kills_its_workers_is_named_in_the_end(cluster, at_work, monkeypatch):
     monkeypatch.setattr(spread, "TRIES", 1)
-    said = r"from new/deadly\.png to new/deadly\.png were lost with their worker 2 times"
+    said = r"from new/deadly\.png to new/deadly\.png were lost 2 times with their worker"
     with pytest.raises(handful.HandfulError, match=said):
-        spread_once(nodes, [[Deadly()]], [open_place(at_work / "new")])
+        spread_once([[Deadly()]], [open_place(at_work / "new")])

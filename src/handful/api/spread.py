@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from handful import export
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 AHEAD = 2
 """Portions in work or waiting for each core of the cluster: enough that none runs dry, and few, however many pictures
 there are."""
+
+LOOKED = 1.0
+"""Seconds after which the size of the cluster is asked for again, as nodes come and go."""
 
 TRIES = 20
 """How often a portion is begun anew after its worker or its node was lost; more is a picture that kills workers."""
@@ -77,45 +81,43 @@ def spread(
     asked = Asked(cluster.kind, ray.put(export.pack(model)), tuple(str(place.path.absolute()) for place in places), top)
     task = ray.remote(_answer).options(num_cpus=1, max_retries=TRIES)
     waiting, running = iter(portions), dict[Any, Portion]()
+    looked, most = 0.0, 0
     while True:
-        room = AHEAD * max(int(ray.cluster_resources().get("CPU", 0)), 1) - len(running)
-        running |= {task.remote(asked, portion): portion for portion in islice(waiting, max(room, 0))}
+        if monotonic() >= looked + LOOKED:
+            looked, most = monotonic(), AHEAD * max(1, int(ray.cluster_resources().get("CPU", 0)))
+        for portion in islice(waiting, max(0, most - len(running))):
+            running[task.remote(asked, portion)] = portion
         if not running:
             return
-        (done,), _ = ray.wait(list(running), num_returns=1)
-        portion = running.pop(done)
-        yield portion, _records(done, portion)
-        advance(len(portion))
+        ray.wait(list(running), num_returns=1)
+        for done in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
+            portion = running.pop(done)
+            yield portion, _returned(done, portion)
+            advance(len(portion))
 
 
-def _records(done: ObjectRef[Any], portion: Portion) -> list[str]:
+def _returned(done: ObjectRef[Any], portion: Portion) -> list[str]:
+    """Returns what a task returned, or raises what it raised."""
     import ray
 
     try:
-        records, fault = ray.get(done)
-    except ray.exceptions.RayTaskError:
-        raise
+        records: list[str] = ray.get(done)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
     except ray.exceptions.RayError as error:
         raise HandfulError(
-            f"the pictures from {portion[0].name} to {portion[-1].name} were lost with their worker {TRIES + 1} times "
-            f"({type(error).__name__}). The same command begins with them again; predict them alone, without --ray, to "
-            "see why."
+            f"the pictures from {portion[0].name} to {portion[-1].name} were lost {TRIES + 1} times with their worker "
+            f"({type(error).__name__}). The answers so far are kept, and the same command goes on; without --ray it "
+            "shows what becomes of these."
         ) from error
-    if fault:
-        raise HandfulError(fault)
-    return list(records)
+    return records
 
 
-def _answer(asked: Asked, portion: Portion) -> tuple[list[str], str]:
-    """Returns the records of a portion, or why this node cannot make them."""
-    try:
-        require(asked.kind)
-        model, places = _model(asked.model), _places(asked.paths)
-        return records_of(model, portion, places, top=asked.top, threads=1, progress=Silent()), ""
-    except DataError as error:
-        return [], f"on the node {node_name()} {error} Pictures have to lie where every node reaches them by this name."
-    except HandfulError as error:
-        return [], str(error)
+def _answer(asked: Asked, portion: Portion) -> list[str]:
+    """A task: returns the records of a portion."""
+    require(asked.kind)
+    model, places = _model(asked.model), _places(asked.paths)
+    return records_of(model, portion, places, top=asked.top, threads=1, progress=Silent())
 
 
 @lru_cache(maxsize=1)
@@ -129,4 +131,9 @@ def _model(files: ObjectRef[Any]) -> Model:
 @lru_cache(maxsize=1)
 def _places(paths: tuple[str, ...]) -> list[Place]:
     """Returns what the user named, opened once in each worker."""
-    return [open_place(Path(path)) for path in paths]
+    try:
+        return [open_place(Path(path)) for path in paths]
+    except DataError as error:
+        raise DataError(
+            f"on the node {node_name()} {error} Pictures have to lie where every node reaches them by this name."
+        ) from None

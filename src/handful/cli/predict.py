@@ -40,7 +40,11 @@ def predict(
     ] = "link",
     ray: Annotated[
         str | None,
-        typer.Option(help="Answer on a Ray cluster: local, auto, HOST:PORT or ray://HOST:PORT. Needs --out."),
+        typer.Option(
+            help="Answer with Ray, into --out: on this machine (local, or nothing), or on the cluster at auto, "
+            "HOST:PORT or ray://HOST:PORT.",
+            metavar="[ADDRESS]",
+        ),
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all cores by default.")] = None,
     as_json: Json = False,
