@@ -14,7 +14,8 @@ import handful
 from handful.api import bulk, spread
 from handful.api.unfinished import Listed, Unfinished
 from handful.core.cluster import opened
-from handful.images import Place, open_place
+from handful.images import open_place
+from handful.images.unlabelled import LocalPlace
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
 from tests.clusters import another_node
@@ -78,6 +79,15 @@ def test_a_cluster_makes_the_table_that_one_process_makes(cluster, at_work):
     assert (written.n_pictures, written.n_skipped) == (N_NEW + 1, 2)
 
 
+@pytest.mark.parametrize("ray", ["auto", None])
+def test_pictures_at_an_address_have_the_answers_of_the_same_files_in_a_folder(cluster, at_work, ray):
+    address = f"file://{at_work}/new"
+    written = handful.load("run").predict_into("there.csv", address, ray=ray)
+    table = (at_work / "there.csv").read_text()
+    assert table.count(address) == written.n_pictures
+    assert table.replace(address, "new") == (at_work / "here.csv").read_text()
+
+
 def test_a_lost_node_loses_no_picture_and_none_is_there_twice(cluster, at_work, monkeypatch):
     saved, save = [], Unfinished.save
 
@@ -135,7 +145,7 @@ def spread_once(portions, places):
 
 def test_a_node_that_does_not_reach_the_pictures_is_named(cluster, at_work):
     here = open_place(at_work / "new")
-    elsewhere = Place(Path("/elsewhere/new"), here.source, here.root)
+    elsewhere = LocalPlace(Path("/elsewhere/new"), here.source, here.root)
     said = r"on the node .* there is no /elsewhere/new.* Pictures have to lie where every node reaches them"
     with pytest.raises(handful.HandfulError, match=said):
         spread_once([[Listed(1, "new/1.png", 0, "1.png", "")]], [elsewhere])

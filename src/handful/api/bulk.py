@@ -65,7 +65,7 @@ class Written:
 def predict_into(
     model: Model,
     out: Path,
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     top: int | None,
     sort_into: Path | None,

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from handful.api.portions import Portion, records_of
 from handful.core.cluster import Cluster, Kind, node_name, require
 from handful.core.errors import DataError, HandfulError
 from handful.core.progress import Advance, Silent
-from handful.images import Place, open_place
+from handful.images import Place, open_place, path_or_address
 from handful.transfer import Model
 
 if TYPE_CHECKING:
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 AHEAD = 2
 """Portions in work or waiting for each core of the cluster: enough that none runs dry, and few, however many pictures
 there are."""
+
+READERS = 8
+"""Threads of a task whose pictures come from an address: most of them wait for it while one uses the core."""
 
 LOOKED = 1.0
 """Seconds after which the size of the cluster is asked for again, as nodes come and go."""
@@ -44,7 +46,7 @@ class Asked:
     Attributes:
         kind: of the nodes that may answer.
         model: where the cluster keeps the files of its bundle.
-        paths: what the user named, absolute.
+        paths: what the user named, from the root, or addresses.
         top: see `as_record`.
     """
 
@@ -78,7 +80,7 @@ def spread(
     """
     import ray
 
-    asked = Asked(cluster.kind, ray.put(export.pack(model)), tuple(str(place.path.absolute()) for place in places), top)
+    asked = Asked(cluster.kind, ray.put(export.pack(model)), tuple(place.address for place in places), top)
     task = ray.remote(_answer).options(num_cpus=1, max_retries=TRIES)
     waiting, running = iter(portions), dict[Any, Portion]()
     looked, most = 0.0, 0
@@ -117,7 +119,8 @@ def _answer(asked: Asked, portion: Portion) -> list[str]:
     """A task: returns the records of a portion."""
     require(asked.kind)
     model, places = _model(asked.model), _places(asked.paths)
-    return records_of(model, portion, places, top=asked.top, threads=1, progress=Silent())
+    threads = READERS if any(isinstance(place.path, str) for place in places) else 1
+    return records_of(model, portion, places, top=asked.top, threads=threads, progress=Silent())
 
 
 @lru_cache(maxsize=1)
@@ -132,7 +135,7 @@ def _model(files: ObjectRef[Any]) -> Model:
 def _places(paths: tuple[str, ...]) -> list[Place]:
     """Returns what the user named, opened once in each worker."""
     try:
-        return [open_place(Path(path)) for path in paths]
+        return [open_place(path_or_address(path)) for path in paths]
     except DataError as error:
         raise DataError(
             f"on the node {node_name()} {error} Pictures have to lie where every node reaches them by this name."

@@ -23,7 +23,10 @@ DOUBTS = ("unsure", "unlike the training pictures")
 def predict(
     run: Annotated[Path, typer.Argument(help="The run folder that `handful train` made.")],
     pictures: Annotated[
-        list[Path], typer.Argument(help="Pictures; folders, archives or tables (.csv, .tsv, .parquet) of pictures.")
+        list[str],
+        typer.Argument(
+            help="Pictures; folders, archives or tables (.csv, .tsv, .parquet) of pictures; addresses of them (s3://...)."
+        ),
     ],
     out: Annotated[
         Path | None,

@@ -7,10 +7,10 @@ from handful.images.given import Given, from_pictures, lay_out
 from handful.images.held import packed
 from handful.images.pixels import pixels
 from handful.images.read import read
+from handful.images.remote import path_or_address
 from handful.images.sorting import Sorter, plan_sorting
-from handful.images.sources import open_source
+from handful.images.sources import Found, open_source
 from handful.images.unlabelled import (
-    Found,
     Place,
     find_pictures,
     name_none,
@@ -38,6 +38,7 @@ __all__ = [
     "open_place",
     "open_source",
     "packed",
+    "path_or_address",
     "pixels",
     "plan_sorting",
     "read",
