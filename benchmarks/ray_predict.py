@@ -5,7 +5,7 @@ python -m benchmarks.ray_predict [N]
 Pictures of 32 px, hard links to ten drawn ones, and the toy network of the tests, so that what is measured is the way
 of a picture and not the network. The head and a second node have one core each; the second one is killed when a quarter
 of the pictures is answered, and another joins when half of them are. The table has to be that of a run on two threads
-without Ray, whose time is given beside: on one machine a cluster can only be slower.
+without Ray, whose time is given beside.
 """
 
 from __future__ import annotations
