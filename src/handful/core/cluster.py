@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from time import sleep
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from handful.core.errors import ConfigError, HandfulError, MissingExtraError
 from handful.core.machine import code_sha256, processor, versions
@@ -155,12 +156,14 @@ def _connect(ray: ModuleType, address: str, *, threads: int, files: str) -> None
     settings = {"log_to_driver": False, "logging_level": "FATAL"}
     if address == LOCAL:
         settings |= {"num_cpus": threads, "include_dashboard": False, "_temp_dir": files}
-    handler = signal.getsignal(signal.SIGTERM)
     try:
         if ":" in address:
             host, port = address.removeprefix("ray://").split(":")
             socket.create_connection((host, int(port)), timeout=ANSWERS_WITHIN).close()
-        ray.init(address, **settings)
+        with patch.object(ray._private.utils, "set_sigterm_handler"):  # what SIGTERM does is the program's own affair
+            ray.init(address, **settings)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # in place of one in C that prints a stack
         ray._private.worker._worker_logs_enabled = False  # or it tells of lost nodes where a command's answer goes
     except ImportError:
         raise MissingExtraError("an address that begins with ray://", "ray") from None
@@ -170,9 +173,6 @@ def _connect(ray: ModuleType, address: str, *, threads: int, files: str) -> None
             f"Ray cannot be opened at {address!r}: {reason.rstrip('.')}. Begin one there with `ray start --head`, "
             "and give the address that it prints; or --ray local works on this machine alone."
         ) from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
 
 
 def _alike(ray: ModuleType) -> Cluster:

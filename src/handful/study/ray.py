@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import ray
+from threadpoolctl import ThreadpoolController
 
 from handful.core.cluster import Cluster, Kind, require
 from handful.core.config import TrainConfig
@@ -63,7 +65,7 @@ class Nodes:
 
     cluster: Cluster
     threads: int
-    _features: tuple[str, Ref] = ("", None)
+    _features: tuple[str | None, Ref] = (None, None)
     _pictures: Ref = None
 
     def groups(
@@ -217,8 +219,14 @@ def _one_thread() -> Iterator[None]:
     import torch
 
     torch.set_num_threads(1)
-    with limit_threads(1):
+    with _libraries().limit(limits=1):
         yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Returns the linear algebra libraries of this process; to look for them takes longer than to hand in a task."""
+    return ThreadpoolController()
 
 
 def _got(ref: Ref) -> Any:
