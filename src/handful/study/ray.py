@@ -93,15 +93,14 @@ class Nodes:
         held = self._held(shares, features)
         n_actors = max(1, min(len(problems), _cores()))
         portions = [range(first, len(problems), n_actors) for first in range(n_actors)]
-        actor = ray.remote(num_cpus=TOKEN, max_restarts=TRIES, max_task_retries=TRIES, scheduling_strategy="SPREAD")(
-            _Leading
-        )
-        actors = [actor.remote(self.cluster.kind, [problems[place] for place in portion], held) for portion in portions]
+        asked = [ray.put([problems[place] for place in portion]) for portion in portions]
+        actor = ray.remote(num_cpus=TOKEN, max_restarts=TRIES, max_task_retries=TRIES, scheduling_strategy="SPREAD")
+        actors = [actor(_Leading).remote() for _ in portions]
 
         def stand(given_up: Sequence[Any]) -> list[Standing]:
             answers = [
-                each.stand.remote([given_up[place] for place in portion])
-                for each, portion in zip(actors, portions, strict=True)
+                each.stand.remote(self.cluster.kind, own, held, [given_up[place] for place in portion])
+                for each, own, portion in zip(actors, asked, portions, strict=True)
             ]
             found = {
                 place: standing
@@ -184,14 +183,17 @@ def _train(kind: Kind, problem: Problem, features: FrozenFeatures, until: float 
 class _Leading:
     """An actor: leads a few groups by turns, each on one thread; made again, it comes to where it was."""
 
-    def __init__(self, kind: Kind, problems: Sequence[Problem], features: FrozenFeatures) -> None:
-        require(kind)
-        with _one_thread():
-            self.led = [Led(problem, features) for problem in problems]
+    def __init__(self) -> None:
+        self.led: list[Led] = []
 
-    def stand(self, given_up: Sequence[Any]) -> list[Standing]:
-        """Returns `Led.stand` of its groups."""
+    def stand(
+        self, kind: Kind, problems: Sequence[Problem], features: FrozenFeatures, given_up: Sequence[Any]
+    ) -> list[Standing]:
+        """Returns `Led.stand` of its groups; told again every time what they are, as it may have been made again."""
         with _one_thread():
+            if not self.led:
+                require(kind)
+                self.led = [Led(problem, features) for problem in problems]
             return [led.stand(own) for led, own in zip(self.led, given_up, strict=True)]
 
 
