@@ -7,6 +7,7 @@ import math
 import socket
 from pathlib import Path
 
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -23,6 +24,9 @@ def blank_png() -> bytes:
     Image.new("RGB", (1, 1)).save(stream, format="PNG")
     return stream.getvalue()
 
+
+hypothesis.settings.register_profile("suite", deadline=None)  # what is slow on a busy machine is not wrong
+hypothesis.settings.load_profile("suite")
 
 BLANK = {"png": blank_png(), "svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'}
 
