@@ -110,6 +110,11 @@ class Unfinished:
         """Pictures at the head of the list whose answers are there."""
         return int(self._one("SELECT coalesce(max(number), 0) FROM answers"))
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is an answer for every picture."""
+        return self._known() is not None and self.n_done == self.n_pictures
+
     def listed(self, *, after: int, most: int) -> list[Listed]:
         """Returns so many of the pictures behind a number, in order."""
         question = "SELECT number, name, place, inner, reason FROM pictures WHERE number > ? ORDER BY number LIMIT ?"
