@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import math
 import socket
 from pathlib import Path
 
+import hypothesis
 import pytest
+from PIL import Image
 
 from handful.backbones import BackboneSpec
 from handful.features.engines import choose
 from handful.finetune import kept
+from handful.report import figures
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
 from tests.clusters import cluster as cluster
+
+
+def blank_png() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+hypothesis.settings.register_profile("suite", deadline=None)  # what is slow on a busy machine is not wrong
+hypothesis.settings.load_profile("suite")
+
+BLANK = {"png": blank_png(), "svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'}
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +43,13 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves `auto` one engine, so that no test times any: which is quickest is for tests/features/test_engines.py."""
     monkeypatch.setattr(choose, "OTHERS", ())
+
+
+@pytest.fixture(autouse=True)
+def unpainted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composes figures but does not paint them, which is half of a small run's time; marked tests do."""
+    if not any(map(request.node.get_closest_marker, ("painted", "real"))):
+        monkeypatch.setattr(figures, "_saved", lambda _, kind: BLANK[kind])
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import StringIO
 from itertools import cycle
 from pathlib import Path
@@ -173,10 +173,10 @@ class Ground:
         files = [path for pattern in command.same for path in ([out] if not pattern else out.glob(pattern))]
         return {str(path.relative_to(self.work)): sha256_file(path) for path in files if path.is_file()}
 
-    def left_over(self, command: Command) -> int:
-        """Returns how many files lie where nobody looks for them."""
+    def left_over(self, command: Command) -> list[str]:
+        """Returns the files that lie where nobody looks for them."""
         known = {"photos", "model", "cache", command.out}
-        return sum(1 for path in self.work.iterdir() if path.name not in known)
+        return sorted(path.name for path in self.work.iterdir() if path.name not in known)
 
     def _be(self, command: Command) -> None:
         """Is the command, until its end; what is stopped before it is one has not begun."""
@@ -227,17 +227,23 @@ class Found:
     most_epochs_lost: int = 0
     went_back: int = 0
     longest_stop_s: float = 0.0
-    not_one_line: int = 0
+    not_one_line: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     finished: int = 0
     different: int = 0
-    left_over: int = 0
+    left_over: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
         """Whether everything is as promised."""
-        faults = self.unreadable, self.went_back, self.not_one_line, len(self.failed), self.different, self.left_over
-        return not any(faults) and self.most_epochs_lost <= 1 and self.longest_stop_s <= SOON
+        counts = self.unreadable, self.went_back, self.different
+        clean = not (any(counts) or self.not_one_line or self.failed or self.left_over)
+        return clean and self.most_epochs_lost <= 1 and self.longest_stop_s <= SOON
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What is written down."""
+        return {**asdict(replace(self, by_command=Counter())), "by_command": dict(self.by_command)}
 
 
 def soak(root: Path, *, n_interruptions: int, numbers: Sequence[signal.Signals], seed: int) -> Found:
@@ -293,7 +299,8 @@ def _interrupted(
         found.by_command[command.name] += 1
         if ended.code > 0:
             found.longest_stop_s = max(found.longest_stop_s, ended.seconds)
-            found.not_one_line += ended.said.count("\n") != 1
+            if ended.said.count("\n") != 1:
+                found.not_one_line.append(f"{command.name}: {ended.said}")
         kept, n_damaged = ground.kept()
         found.unreadable += n_damaged
         if not ground.is_complete(command):
@@ -332,7 +339,7 @@ def main() -> None:
         stopped = soak(Path(name) / "stops", n_interruptions=n_stops, numbers=STOPPING, seed=1)
     record(
         "a command that is killed or stopped at any moment goes on when it is repeated, to the same bits",
-        figures={"killed": asdict(killed), "stopped": asdict(stopped)},
+        figures={"killed": killed.figures, "stopped": stopped.figures},
         holds=killed.holds and stopped.holds,
     )
 

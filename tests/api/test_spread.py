@@ -13,6 +13,7 @@ import pytest
 import handful
 from handful.api import bulk, spread
 from handful.api.unfinished import Listed, Unfinished
+from handful.core import cluster as core_cluster
 from handful.core.cluster import opened
 from handful.images import open_place
 from handful.images.unlabelled import LocalPlace
@@ -161,7 +162,8 @@ class Deadly:
 
 
 def test_a_picture_that_kills_its_workers_is_named_in_the_end(cluster, at_work, monkeypatch):
-    monkeypatch.setattr(spread, "TRIES", 1)
-    said = r"from new/deadly\.png to new/deadly\.png were lost 2 times with their worker"
+    for module in (spread, core_cluster):
+        monkeypatch.setattr(module, "TRIES", 1)
+    said = r"from new/deadly\.png to new/deadly\.png were lost 2 times with the node or process that had it"
     with pytest.raises(handful.HandfulError, match=said):
         spread_once([[Deadly()]], [open_place(at_work / "new")])

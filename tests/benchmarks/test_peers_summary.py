@@ -83,6 +83,7 @@ def test_lines_of_other_pictures_are_refused():
         of_one_machine([])
 
 
+@pytest.mark.painted
 def test_a_panel_for_each_task_names_every_peer_once():
     lines = [*LINES, line("vyntri", 30, 0, 0.6, task="cifar")]
     drawn = draw(lines)

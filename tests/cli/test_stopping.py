@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import handful
+from handful.cli import main
 from handful.cli.stopping import stoppable
 from handful.core.stops import NOTHING_KEPT, told_when_stopped, what_is_kept
 
@@ -69,6 +70,18 @@ def test_signals_that_a_server_takes_for_itself_are_left_to_it():
     environment = {**os.environ, "PYTHONPATH": str(Path(handful.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", SERVER], env=environment, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, "heard 1\n", "")
+
+
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_a_stop_before_the_command_was_understood_is_told_too(monkeypatch, capsys, stop, code):
+    def not_yet(*_, **__):
+        raise stop
+
+    monkeypatch.setattr(main, "app", not_yet)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == code
+    assert capsys.readouterr().err == f"handful: stopped; {NOTHING_KEPT}.\n"
 
 
 def test_what_is_kept_is_told_by_whoever_keeps_it():

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from handful.core import files as core_files
 from handful.core.config import FinetuneConfig
 from handful.core.files import cache_folder
 from handful.core.progress import Silent
@@ -169,6 +170,20 @@ def test_a_finished_training_of_a_run_that_was_stopped_is_taken_as_it_is(train, 
     with kept_trainings():
         assert train(name, progress=heard) == whole[0]
     assert heard.said[0] == "A training that was finished before is taken as it is."
+
+
+def test_a_stop_at_the_moment_when_a_checkpoint_gets_its_name_is_told_of_it(train, monkeypatch):
+    flush = core_files.flush_folder
+
+    def stop(folder):
+        flush(folder)
+        if list(folder.glob("*.safetensors")):
+            sys.exit(143)
+
+    monkeypatch.setattr(core_files, "flush_folder", stop)
+    with pytest.raises(SystemExit) as stopped, kept_trainings():
+        train("new layers")
+    assert f"up to epoch 1 of {EPOCHS}" in stopped.value.__notes__[0]
 
 
 def test_quick_trainings_leave_nothing(train, monkeypatch):

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -264,6 +265,32 @@ def test_a_table_that_exists_is_never_overwritten(command, new, tmp_path):
     code, _, err = command("predict", "run", "new", "--out", "answers.csv")
     assert (code, "answers.csv exists already" in err) == (2, True)
     assert (tmp_path / "answers.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("n_portions", "left"), [(None, []), (3, ["answers.csv.partial"])])
+def test_what_is_left_of_a_finished_table_is_removed_and_of_an_unfinished_one_kept(
+    command, new, tmp_path, monkeypatch, portions, n_portions, left
+):
+    if n_portions is None:  # stopped between its last two steps
+        with monkeypatch.context() as patch:
+            patch.setattr(bulk, "unfinished_path", lambda out: Stubborn(out.with_name(f"{out.name}.partial")))
+            with pytest.raises(KeyboardInterrupt):
+                handful.load("run").predict_into("answers.csv", "new")
+    else:
+        interrupted(monkeypatch, "new", "answers.csv", n_portions=n_portions)
+        (tmp_path / "answers.csv").write_text("mine")
+    before = (tmp_path / "answers.csv").read_bytes()
+    assert "exists already" in command("predict", "run", "new", "--out", "answers.csv")[2]
+    assert (tmp_path / "answers.csv").read_bytes() == before
+    assert [path.name for path in tmp_path.glob("*.partial*")] == left
+
+
+class Stubborn(type(Path())):
+    """A path at which somebody presses Ctrl+C when it is to be removed."""
+
+    def unlink(self, missing_ok=False):
+        if self.suffix == ".partial":
+            raise KeyboardInterrupt
 
 
 def test_what_cannot_work_is_refused_and_leaves_nothing(command, new, tmp_path):

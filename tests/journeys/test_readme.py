@@ -39,7 +39,8 @@ def test_the_commands_work(newcomer, monkeypatch):
     for line in lines:
         if "(needs" in line:
             continue
-        monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
+        shorter = line.replace("--time 2m", "--time 15s")
+        monkeypatch.setattr(sys, "argv", shlex.split(shorter, comments=True))
         with pytest.raises(SystemExit) as caught:
             cli.main()
         assert not caught.value.code, line

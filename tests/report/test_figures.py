@@ -11,6 +11,8 @@ from handful.report.figures import BLUE, ORANGE, draw_confusion, draw_trainings,
 from handful.report.learning import learnings
 from tests.report.trained import training, with_training
 
+pytestmark = pytest.mark.painted
+
 
 def words_of(svg: bytes) -> list[str]:
     return [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("text")]

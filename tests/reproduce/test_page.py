@@ -97,6 +97,7 @@ def test_names_of_classes_cannot_become_markup(images):
     assert "&lt;script&gt;" in page
 
 
+@pytest.mark.painted
 @pytest.mark.parametrize("name", ["7a", "10"])
 def test_a_figure_is_drawn_in_both_formats_with_its_axis_and_the_papers_level(name):
     measured = evidence(papers_world, mode="features").measured[name]
@@ -108,6 +109,7 @@ def test_a_figure_is_drawn_in_both_formats_with_its_axis_and_the_papers_level(na
     assert "chance" in svg
 
 
+@pytest.mark.painted
 def test_trainings_that_failed_are_told_in_the_figure():
     def truth(options):
         return Truth(0.0, 0.0, fails=True) if options["lr"] == 0.1 else papers_world(options)

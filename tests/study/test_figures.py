@@ -18,6 +18,8 @@ from handful.study.plots import panel_svg, plot_files, plots
 from handful.study.search_figures import UNFINISHED, draw_history, draw_importance, draw_parallel
 from tests.study.made import FAILS, grid_study, one_axis, search_study, two_axes
 
+pytestmark = pytest.mark.painted
+
 
 def words_of(svg):
     return [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("text")]

@@ -87,7 +87,7 @@ def test_trials_of_every_kind_and_ones_that_fail_end_as_in_this_process(study, c
 
 def test_what_is_given_up_is_the_same_and_an_actor_that_is_lost_comes_to_where_it_was(study, cluster, monkeypatch):
     axes = "lr=1e-5..1e-1:log", "l2=0..1e-2"
-    options = {"search": "random", "trials": 12, "prune": "halving", "seeds": 2, "base": {"epochs": 7}}
+    options = {"search": "random", "trials": 10, "prune": "halving", "seeds": 2, "base": {"epochs": 7}}
     here = study(*axes, out="here", **options)
     assert b'"pruned"' in b"".join(here.values())
     running, calls = importlib.import_module("handful.study.search"), []
@@ -108,9 +108,20 @@ def test_a_driver_that_is_killed_is_gone_on_from_by_the_same_command(study, clus
     options = [word for name, value in BASE.items() if name != "batch" for word in (f"--{name}", str(value))]
     command = [
         *(sys.executable, "-m", "handful.testing.command", str(tmp_path / "toy"), "study", str(photos), *options),
-        *("--vary", vary[0], "--vary", vary[1], "--seeds", "2", "--ray", cluster.address, "--out", "made"),
+        *(
+            "--vary",
+            vary[0],
+            "--vary",
+            vary[1],
+            "--seeds",
+            "2",
+            "--ray",
+            cluster.address,
+            "--out",
+            str(tmp_path / "made"),
+        ),
     ]
-    killed = subprocess.Popen(command, cwd=tmp_path)
+    killed = subprocess.Popen(command)
     trials = tmp_path / "made" / "trials"
     while killed.poll() is None and len(list(trials.glob("*.json"))) < 8:
         time.sleep(0.02)

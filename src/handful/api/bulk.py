@@ -78,6 +78,7 @@ def predict_into(
     check_table(out)
     if top is not None and top < 1:
         raise ConfigError(f"top is {top}; expected a number of classes, at least 1.")
+    _remove_finished(out)
     _refuse_existing(out)
     places = [open_place(path) for path in paths]
     sorter = None if sort_into is None else plan_sorting(sort_into, by, places, model.classes)
@@ -104,6 +105,16 @@ def predict_into(
 def unfinished_path(out: Path) -> Path:
     """Returns the file in which the answers lie until a table is finished."""
     return out.with_name(f"{out.name}.partial")
+
+
+def _remove_finished(out: Path) -> None:
+    """Removes the answers of a finished table, where a process was killed between its last two steps."""
+    path = unfinished_path(out)
+    if out.exists() and path.exists():
+        with open_unfinished(path) as unfinished:
+            is_finished = unfinished.is_finished
+        if is_finished:
+            path.unlink()
 
 
 def _refuse_existing(out: Path) -> None:

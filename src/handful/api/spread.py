@@ -10,33 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from handful import export
 from handful.api.portions import Portion, records_of
-from handful.core.cluster import Cluster, Kind, node_name, require
-from handful.core.errors import DataError, HandfulError
+from handful.core.cluster import TRIES, Cluster, Kind, Lost, Ref, done, node_name, require
+from handful.core.errors import DataError
 from handful.core.progress import Advance, Silent
 from handful.images import Place, open_place, path_or_address
 from handful.transfer import Model
 
-if TYPE_CHECKING:
-    from ray import ObjectRef
-
-AHEAD = 2
-"""Portions in work or waiting for each core of the cluster: enough that none runs dry, and few, however many pictures
-there are."""
-
 READERS = 8
 """Threads of a task whose pictures come from an address: most of them wait for it while one uses the core."""
-
-LOOKED = 1.0
-"""Seconds after which the size of the cluster is asked for again, as nodes come and go."""
-
-TRIES = 20
-"""How often a portion is begun anew after its worker or its node was lost; more is a picture that kills workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +35,7 @@ class Asked:
     """
 
     kind: Kind
-    model: ObjectRef[Any]
+    model: Ref
     paths: tuple[str, ...]
     top: int | None
 
@@ -82,37 +66,16 @@ def spread(
 
     asked = Asked(cluster.kind, ray.put(export.pack(model)), tuple(place.address for place in places), top)
     task = ray.remote(_answer).options(num_cpus=1, max_retries=TRIES)
-    waiting, running = iter(portions), dict[Any, Portion]()
-    looked, most = 0.0, 0
-    while True:
-        if monotonic() >= looked + LOOKED:
-            looked, most = monotonic(), AHEAD * max(1, int(ray.cluster_resources().get("CPU", 0)))
-        for portion in islice(waiting, max(0, most - len(running))):
-            running[task.remote(asked, portion)] = portion
-        if not running:
-            return
-        ray.wait(list(running), num_returns=1)
-        for done in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
-            portion = running.pop(done)
-            yield portion, _returned(done, portion)
-            advance(len(portion))
+    for portion, records in done(lambda portion: task.remote(asked, portion), portions, cores=1, lost=_lost):
+        yield portion, records
+        advance(len(portion))
 
 
-def _returned(done: ObjectRef[Any], portion: Portion) -> list[str]:
-    """Returns what a task returned, or raises what it raised."""
-    import ray
-
-    try:
-        records: list[str] = ray.get(done)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
-    except ray.exceptions.RayError as error:
-        raise HandfulError(
-            f"the pictures from {portion[0].name} to {portion[-1].name} were lost {TRIES + 1} times with their worker "
-            f"({type(error).__name__}). The answers so far are kept, and the same command goes on; without --ray it "
-            "shows what becomes of these."
-        ) from error
-    return records
+def _lost(portion: Portion) -> Lost:
+    return Lost(
+        f"the pictures from {portion[0].name} to {portion[-1].name} were",
+        "The answers so far are kept, and the same command goes on; without --ray it shows what becomes of these.",
+    )
 
 
 def _answer(asked: Asked, portion: Portion) -> list[str]:
@@ -124,7 +87,7 @@ def _answer(asked: Asked, portion: Portion) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _model(files: ObjectRef[Any]) -> Model:
+def _model(files: Ref) -> Model:
     """Returns the model, opened once in each worker."""
     import ray
 

@@ -110,6 +110,11 @@ class Unfinished:
         """Pictures whose answers are there."""
         return int(self._one("SELECT count(*) FROM answers"))
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is an answer for every picture."""
+        return self._known() is not None and self.n_done == self.n_pictures
+
     def missing(self, size: int) -> Iterator[list[Listed]]:
         """Yields what is not answered of each portion of the list, in order.
 

@@ -95,10 +95,11 @@ def _run(arguments: list[str]) -> None:
             raise
         complain(str(error), exit_code=error.exit_code, as_json=as_json)
         sys.exit(error.exit_code)
-    except SystemExit as stop:
-        if stop.code in (INTERRUPTED, TERMINATED):
-            complain(f"stopped; {what_is_kept(stop)}.", exit_code=stop.code, as_json=as_json)
-        elif stop.code == USAGE and as_json:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        code = stop.code if isinstance(stop, SystemExit) else INTERRUPTED
+        if code in (INTERRUPTED, TERMINATED):
+            complain(f"stopped; {what_is_kept(stop)}.", exit_code=code, as_json=as_json)
+        elif code == USAGE and as_json:
             complain("the command was not understood; see above.", exit_code=USAGE, as_json=True)
         raise
     except Exception as error:

@@ -86,7 +86,7 @@ def with_options(
 
 def completed(arguments: Sequence[str]) -> list[str]:
     """Returns the words of a command line with the address that a bare `--ray` stands for; Typer wants a value."""
-    following = [*arguments[1:], "-"]
+    following = [*arguments, "-"][1:]
     return [
         word
         for own, after in zip(arguments, following, strict=True)

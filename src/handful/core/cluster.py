@@ -8,19 +8,25 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import sleep
+from time import monotonic, sleep
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+from unittest.mock import patch
 
 from handful.core.errors import ConfigError, HandfulError, MissingExtraError
 from handful.core.machine import code_sha256, processor, versions
+
+T = TypeVar("T")
+Ref = Any
+"""Ray's name for something in its object store, or for what a task will return."""
 
 LOCAL = "local"
 
@@ -29,6 +35,15 @@ ANSWERS_WITHIN = 10.0
 
 PAUSE = 0.1
 """Seconds before a node that could not be asked is asked again."""
+
+TRIES = 20
+"""Times that a task is run again after its node or process was lost; more is no bad luck."""
+
+AHEAD = 2
+"""Tasks that are handed in for each one that can run: the next is at hand when one ends, and few wait at the end."""
+
+LOOKED = 1.0
+"""Seconds after which the size of the cluster is asked for again, as nodes come and go."""
 
 SHORT_PATH = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
 """Where a local cluster keeps its files while it is open: paths of its sockets may have about 100 characters."""
@@ -60,6 +75,19 @@ class Kind:
         if other.processor != self.processor:
             named.append(f"the processor {other.processor} instead of {self.processor}")
         return named
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What to tell of work that was lost too often.
+
+    Attributes:
+        what: "a training was".
+        remedy: what is kept, and what to do.
+    """
+
+    what: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +167,63 @@ def node_name() -> str:
     return f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
 
 
+def n_cores() -> int:
+    """Returns the cores of the cluster that is open, now."""
+    import ray
+
+    return int(ray.cluster_resources().get("CPU", 0))
+
+
+def done(
+    hand_in: Callable[[T], Ref], work: Iterable[T], *, cores: int, lost: Callable[[T], Lost]
+) -> Iterator[tuple[T, Any]]:
+    """Yields every piece of work with what came of it, as it comes; a bounded number is handed in at a time.
+
+    Args:
+        hand_in: makes a task of a piece, of `TRIES` retries.
+        work: taken as cores become free.
+        cores: of a task.
+        lost: what to tell of a piece that was lost too often.
+
+    Raises:
+        HandfulError: see `got`.
+    """
+    import ray
+
+    waiting, flying = iter(work), dict[Ref, T]()
+    looked, room = 0.0, 0
+    while True:
+        if monotonic() >= looked + LOOKED:
+            looked, room = monotonic(), AHEAD * max(1, n_cores() // cores)
+        for piece in islice(waiting, max(0, room - len(flying))):
+            flying[hand_in(piece)] = piece
+        if not flying:
+            return
+        ray.wait(list(flying), num_returns=1)
+        for ended in ray.wait(list(flying), num_returns=len(flying), timeout=0)[0]:
+            piece = flying.pop(ended)
+            yield piece, got(ended, lost(piece))
+
+
+def got(ref: Ref, lost: Lost) -> Any:
+    """Returns what a task returned, or raises what it raised, as if it had been called here.
+
+    Raises:
+        HandfulError: it was begun `TRIES` times again, and lost with its node or process every time.
+    """
+    import ray
+
+    try:
+        return ray.get(ref)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    except ray.exceptions.RayError as error:
+        raise HandfulError(
+            f"{lost.what} lost {TRIES + 1} times with the node or process that had it ({type(error).__name__}: "
+            f"{str(error).splitlines()[0].rstrip('.')}). {lost.remedy}"
+        ) from error
+
+
 def _imported(address: str) -> ModuleType:
     """Returns Ray, which reads some settings when it is imported: it tells nobody, and a local one stays local."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -155,12 +240,14 @@ def _connect(ray: ModuleType, address: str, *, threads: int, files: str) -> None
     settings = {"log_to_driver": False, "logging_level": "FATAL"}
     if address == LOCAL:
         settings |= {"num_cpus": threads, "include_dashboard": False, "_temp_dir": files}
-    handler = signal.getsignal(signal.SIGTERM)
     try:
         if ":" in address:
             host, port = address.removeprefix("ray://").split(":")
             socket.create_connection((host, int(port)), timeout=ANSWERS_WITHIN).close()
-        ray.init(address, **settings)
+        with patch.object(ray._private.utils, "set_sigterm_handler"):  # what SIGTERM does is the program's own affair
+            ray.init(address, **settings)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # in place of one in C that prints a stack
         ray._private.worker._worker_logs_enabled = False  # or it tells of lost nodes where a command's answer goes
     except ImportError:
         raise MissingExtraError("an address that begins with ray://", "ray") from None
@@ -170,9 +257,6 @@ def _connect(ray: ModuleType, address: str, *, threads: int, files: str) -> None
             f"Ray cannot be opened at {address!r}: {reason.rstrip('.')}. Begin one there with `ray start --head`, "
             "and give the address that it prints; or --ray local works on this machine alone."
         ) from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
 
 
 def _alike(ray: ModuleType) -> Cluster:

@@ -8,6 +8,7 @@ import platform
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -54,7 +55,12 @@ def describe_machine(threads: int) -> str:
 
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the libraries that can change a number, without importing them."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    return {"python": platform.python_version(), **_library_versions()}
+
+
+@cache
+def _library_versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
 
 
 def code_sha256() -> str:

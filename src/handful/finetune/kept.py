@@ -90,11 +90,15 @@ class Place:
         digest = hashlib.sha256(header)
         for array in arrays.values():
             digest.update(_raw(array))
-        with staged_file(self.folder / f"{n_epochs:06d}-{digest.hexdigest()}.safetensors") as stream:
-            stream.write(header)
-            for array in arrays.values():
-                stream.write(_raw(array))
-        self.reached = reached
+        path = self.folder / f"{n_epochs:06d}-{digest.hexdigest()}.safetensors"
+        try:
+            with staged_file(path) as stream:
+                stream.write(header)
+                for array in arrays.values():
+                    stream.write(_raw(array))
+        finally:  # a stop may come when it has its name already
+            if path.exists():
+                self.reached = reached
         for old in [path for number, path in self._files() if number < n_epochs][N_KEPT - 1 :]:
             old.unlink(missing_ok=True)
         self._free_at = perf_counter() + max(SECONDS, (perf_counter() - start) / SHARE)
@@ -185,7 +189,10 @@ def work_seconds() -> float:
 
 
 def _header(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> bytes:
-    """Returns the first bytes of a safetensors file, up to the arrays, which follow each other in their order."""
+    """Returns the first bytes of a safetensors file, up to the arrays, which follow each other in their order.
+
+    The library would want all of them in one piece, a copy of what may be hundreds of megabytes.
+    """
     header: dict[str, Any] = {"__metadata__": {"facts": json.dumps(facts, allow_nan=False)}}
     end = 0
     for name, array in arrays.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,7 @@ def render_page(run: Run, *, folder: Path) -> str:
     return environment("handful.report").get_template("page.html.j2").render(_content(run, folder))
 
 
+@cache
 def environment(*packages: str) -> jinja2.Environment:
     """Returns what fills in the templates of some rooms, with the filters by which numbers and names are written.
 

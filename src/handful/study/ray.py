@@ -6,19 +6,21 @@ asked for it, writes down what came of it. Threads of a task are fixed, so where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
+from threadpoolctl import ThreadpoolController
 
-from handful.core.cluster import Cluster, Kind, require
+from handful.core.cluster import TRIES, Cluster, Kind, Lost, Ref, done, got, n_cores, require
 from handful.core.config import TrainConfig
-from handful.core.errors import ConfigError, HandfulError, TrainingError
+from handful.core.errors import ConfigError, TrainingError
 from handful.core.machine import limit_threads
 from handful.core.progress import Silent
 from handful.core.study import Trial, TrialResult
@@ -34,18 +36,10 @@ if TYPE_CHECKING:
     from handful.finetune.activations import Activations
     from handful.finetune.together import Outcome
 
-T = TypeVar("T")
-Ref = Any
-"""Ray's name for something in its object store, or for what a task will return."""
-
-TRIES = 20
-"""Times that a task is run again after its node or process was lost; more is no bad luck."""
-
-AHEAD = 2
-"""Tasks that are handed in for each one that can run: the next is at hand when one ends, and few wait at the end."""
-
-LOOKED = 1.0
-"""Seconds after which the size of the cluster is asked for again, as nodes come and go."""
+LOST = Lost(
+    "a training was",
+    "Perhaps its memory does not suffice. What is finished is kept; the same command with --resume goes on from there.",
+)
 
 TOKEN = 1e-3
 """Share of a core that an actor claims for its life. It waits most of the time, and must find a place on what is left
@@ -63,7 +57,7 @@ class Nodes:
 
     cluster: Cluster
     threads: int
-    _features: tuple[str, Ref] = ("", None)
+    _features: tuple[str | None, Ref] = (None, None)
     _pictures: Ref = None
 
     def groups(
@@ -78,10 +72,11 @@ class Nodes:
         """Trains every group as a task; see `Trainer`."""
         task = ray.remote(num_cpus=1, max_retries=TRIES)(_train)
         held, until = self._held(shares, features), _by_the_clock(deadline)
-        ended = self._run(
-            lambda place: task.remote(self.cluster.kind, problems[place], held, until), range(len(problems)), n_cores=1
-        )
-        for place, outcomes in ended:
+
+        def hand_in(place: int) -> Ref:
+            return task.remote(self.cluster.kind, problems[place], held, until)
+
+        for place, outcomes in done(hand_in, range(len(problems)), cores=1, lost=lambda _: LOST):
             if outcomes is not None:
                 yield from keep(place, outcomes)
 
@@ -89,22 +84,21 @@ class Nodes:
     def abreast(self, problems: Sequence[Problem], features: FrozenFeatures, *, shares: str) -> Iterator[Stand]:
         """Advances groups in as many actors as there are cores; one that is lost is made again. See `Trainer`."""
         held = self._held(shares, features)
-        n_actors = max(1, min(len(problems), _cores()))
+        n_actors = max(1, min(len(problems), n_cores()))
         portions = [range(first, len(problems), n_actors) for first in range(n_actors)]
-        actor = ray.remote(num_cpus=TOKEN, max_restarts=TRIES, max_task_retries=TRIES, scheduling_strategy="SPREAD")(
-            _Leading
-        )
-        actors = [actor.remote(self.cluster.kind, [problems[place] for place in portion], held) for portion in portions]
+        asked = [ray.put([problems[place] for place in portion]) for portion in portions]
+        actor = ray.remote(num_cpus=TOKEN, max_restarts=TRIES, max_task_retries=TRIES, scheduling_strategy="SPREAD")
+        actors = [actor(_Leading).remote() for _ in portions]
 
         def stand(given_up: Sequence[Any]) -> list[Standing]:
             answers = [
-                each.stand.remote([given_up[place] for place in portion])
-                for each, portion in zip(actors, portions, strict=True)
+                each.stand.remote(self.cluster.kind, own, held, [given_up[place] for place in portion])
+                for each, own, portion in zip(actors, asked, portions, strict=True)
             ]
             found = {
                 place: standing
                 for portion, answer in zip(portions, answers, strict=True)
-                for place, standing in zip(portion, _got(answer), strict=True)
+                for place, standing in zip(portion, got(answer, LOST), strict=True)
             }
             return [found[place] for place in range(len(problems))]
 
@@ -140,7 +134,7 @@ class Nodes:
             asked = trials[place], configs[place], shared.seed, until
             return task.remote(self.cluster.kind, *asked, self._pictures, list(known), *known.values())
 
-        for _, result in self._run(hand_in, range(len(trials)), n_cores=self.threads):
+        for _, result in done(hand_in, range(len(trials)), cores=self.threads, lost=lambda _: LOST):
             if result is not None:
                 yield result
 
@@ -155,22 +149,6 @@ class Nodes:
             )
         return self._features[1]
 
-    def _run(self, hand_in: Callable[[T], Ref], work: Iterable[T], *, n_cores: int) -> Iterator[tuple[T, Any]]:
-        """Yields every piece of work with what came of it, as it comes; a bounded number is handed in at a time."""
-        waiting, flying = iter(work), dict[Ref, T]()
-        looked, room = 0.0, 0
-        while True:
-            if monotonic() >= looked + LOOKED:
-                looked, room = monotonic(), AHEAD * max(1, _cores() // n_cores)
-            for piece in islice(waiting, max(0, room - len(flying))):
-                flying[hand_in(piece)] = piece
-            if not flying:
-                return
-            ray.wait(list(flying), num_returns=1)
-            ready, _ = ray.wait(list(flying), num_returns=len(flying), timeout=0)
-            for ended in ready:
-                yield flying.pop(ended), _got(ended)
-
 
 def _train(kind: Kind, problem: Problem, features: FrozenFeatures, until: float | None) -> Sequence[Outcome] | None:
     """A task: trains a group on one thread; None where its time was up before it began."""
@@ -182,14 +160,17 @@ def _train(kind: Kind, problem: Problem, features: FrozenFeatures, until: float 
 class _Leading:
     """An actor: leads a few groups by turns, each on one thread; made again, it comes to where it was."""
 
-    def __init__(self, kind: Kind, problems: Sequence[Problem], features: FrozenFeatures) -> None:
-        require(kind)
-        with _one_thread():
-            self.led = [Led(problem, features) for problem in problems]
+    def __init__(self) -> None:
+        self.led: list[Led] = []
 
-    def stand(self, given_up: Sequence[Any]) -> list[Standing]:
-        """Returns `Led.stand` of its groups."""
+    def stand(
+        self, kind: Kind, problems: Sequence[Problem], features: FrozenFeatures, given_up: Sequence[Any]
+    ) -> list[Standing]:
+        """Returns `Led.stand` of its groups; told again every time what they are, as it may have been made again."""
         with _one_thread():
+            if not self.led:
+                require(kind)
+                self.led = [Led(problem, features) for problem in problems]
             return [led.stand(own) for led, own in zip(self.led, given_up, strict=True)]
 
 
@@ -217,22 +198,14 @@ def _one_thread() -> Iterator[None]:
     import torch
 
     torch.set_num_threads(1)
-    with limit_threads(1):
+    with _libraries().limit(limits=1):
         yield
 
 
-def _got(ref: Ref) -> Any:
-    """Returns what a task returned, or raises what it raised, as if it had been called here."""
-    try:
-        return ray.get(ref)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
-    except ray.exceptions.RayError as error:
-        raise HandfulError(
-            f"a training was lost {TRIES + 1} times with its node or process, and Ray gave it up "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}). Perhaps its memory does not suffice. What is "
-            "finished is kept; the same command with --resume goes on from there."
-        ) from error
+@cache
+def _libraries() -> ThreadpoolController:
+    """Returns the linear algebra libraries of this process; to look for them takes longer than to hand in a task."""
+    return ThreadpoolController()
 
 
 def _without_files(learning: Learning) -> Learning:
@@ -246,10 +219,6 @@ def _without_files(learning: Learning) -> Learning:
 def _plain(activations: Activations) -> Activations:
     """Returns activations as an array that the object store takes as it is."""
     return replace(activations, values=np.asarray(activations.values))
-
-
-def _cores() -> int:
-    return int(ray.cluster_resources().get("CPU", 0))
 
 
 def _by_the_clock(deadline: float | None) -> float | None:

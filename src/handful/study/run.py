@@ -95,7 +95,7 @@ def run_trials(
         return ()
     check_trials(trials, table)
     learning = Learning(table, split, threads, progress)
-    work = _Work(learning, tuple(trials), folder, data_sha256(table, split), trainer or Threads(threads))
+    work = _Work(learning, tuple(trials), folder, data_sha256(table, split), trainer or Threads(threads), versions())
     found = {place: work.load(place) for place in range(len(trials))}
     asked = groups(trials, n_classes=len(table.classes))
     missing = [group for group in asked if any(found[place] is None for place in group.members)]
@@ -122,6 +122,7 @@ class _Work:
     folder: Path
     data: str
     trainer: Trainer
+    versions: Mapping[str, str]
 
     @property
     def seed(self) -> int:
@@ -173,7 +174,7 @@ class _Work:
         yield from self.trainer.groups(posed, features, shares=wanted[0].shares, deadline=deadline, keep=keep)
 
     def save(self, result: TrialResult) -> None:
-        save_result(self.folder, result, data=self.data, versions=versions())
+        save_result(self.folder, result, data=self.data, versions=self.versions)
 
     def _side_by_side(
         self, wanted: Sequence[Group], posed: Sequence[Problem], features: FrozenFeatures, judge: Judge
