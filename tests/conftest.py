@@ -17,6 +17,7 @@ from handful.finetune import kept
 from handful.report import figures
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
+from tests.clusters import cluster as cluster
 
 
 def blank_png() -> bytes:

@@ -26,7 +26,7 @@ def partial(tmp_path):
 def test_every_picture_is_listed_once_in_the_order_given(partial, places, tmp_path):
     with open_unfinished(partial) as unfinished:
         unfinished.begin(FACTS, [places[0], places[0]])
-        listed = unfinished.listed(after=0, most=9)
+        (listed,) = unfinished.missing(9)
     inner = ["a/deep/000.png", "a/deep/001.png", "b/000.png", "b/001.png"]
     assert [each.inner for each in listed] == inner
     assert [each.number for each in listed] == [1, 2, 3, 4]
@@ -41,7 +41,7 @@ def test_films_are_listed_with_the_reason_why_they_are_not_answered_where_the_mo
     for films, expected in ((False, [""]), (True, ["", FILM])):
         with open_unfinished(partial.with_name(f"{films}.partial")) as unfinished:
             unfinished.begin(FACTS, [place], films=films)
-            assert [each.reason for each in unfinished.listed(after=0, most=9)] == expected
+            assert [each.reason for (each, *_) in unfinished.missing(1)] == expected
 
 
 def test_answers_are_saved_together_or_not_at_all(partial, places):
@@ -54,7 +54,22 @@ def test_answers_are_saved_together_or_not_at_all(partial, places):
         unfinished.begin(FACTS, places)
         assert (unfinished.n_done, unfinished.n_pictures) == (2, 4)
         assert [(listed.number, record) for listed, record in unfinished.records()] == [(1, "one"), (2, "two")]
-        assert [listed.number for listed in unfinished.listed(after=2, most=1)] == [3]
+        assert [each.number for (each,) in unfinished.missing(1)] == [3, 4]
+
+
+def test_answers_may_come_in_any_order_and_what_is_missing_is_told_by_portions(partial, places):
+    with open_unfinished(partial) as unfinished:
+        unfinished.begin(FACTS, places)
+        unfinished.save([(3, "three"), (4, "four")])
+        assert unfinished.n_done == 2
+        assert [[each.number for each in portion] for portion in unfinished.missing(2)] == [[1, 2]]
+        unfinished.save([(2, "two")])
+        assert [[each.number for each in portion] for portion in unfinished.missing(3)] == [[1]]
+        assert [(listed.number, record) for listed, record in unfinished.records()] == [
+            (2, "two"),
+            (3, "three"),
+            (4, "four"),
+        ]
 
 
 def test_no_answer_is_saved_twice(partial, places):

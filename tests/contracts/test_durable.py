@@ -18,7 +18,7 @@ WRITERS = {
     "core/files.py": "the one writer",
     "core/folders.py": "who makes a folder: as good as its process, and made anew after a power cut",
     "api/unfinished.py": "an SQLite file, which has a journal (decision 26)",
-    "api/estimators.py": "a bundle unpacked for a moment, in a temporary folder",
+    "export/packed.py": "a bundle unpacked for a moment, in a temporary folder",
     "images/sorting.py": "links, which hold nothing of their own",
     "features/shelf.py": "a file without a name, in place of memory",
     "images/sources.py": "opens to read, without following links",

@@ -19,6 +19,7 @@ from PIL import Image
 
 import handful
 from handful.api import answering, bulk
+from handful.api import portions as portions_room
 from handful.testing.pictures import draw_folder
 
 N_NEW = 40
@@ -50,7 +51,7 @@ class Stopped(BaseException):
     """Stands for whatever ends a process."""
 
 
-def stop_after(monkeypatch, n_portions, module=bulk, name="answer_portion"):
+def stop_after(monkeypatch, n_portions, module=portions_room, name="answer_portion"):
     """Ends the next prediction after some portions."""
     original, calls = getattr(module, name), []
 
@@ -155,13 +156,13 @@ def test_what_was_stopped_goes_on_to_the_same_bytes(command, new, tmp_path, monk
 def test_only_what_is_missing_is_computed_again(new, tmp_path, monkeypatch, portions):
     interrupted(monkeypatch, "new", "answers.csv", n_portions=3)
     seen = []
-    original = bulk.answer_portion
+    original = portions_room.answer_portion
 
     def counting(model, found, **options):
         seen.extend(each.name for each in found)
         return original(model, found, **options)
 
-    monkeypatch.setattr(bulk, "answer_portion", counting)
+    monkeypatch.setattr(portions_room, "answer_portion", counting)
     written = handful.load("run").predict_into("answers.csv", "new")
     assert (written.n_before, len(seen)) == (24, N_NEW + 1 - 24)
     assert len(set(seen)) == len(seen)
@@ -202,7 +203,7 @@ def test_stopping_by_a_signal_says_that_the_same_command_goes_on(command, new, t
         raise SystemExit(143)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "answer_portion", terminate)
+        patch.setattr(portions_room, "answer_portion", terminate)
         code, _, err = command("predict", "run", "new", "--out", "answers.csv")
     assert code == 143
     assert "the answers so far are kept beside answers.csv, and the same command goes on" in err

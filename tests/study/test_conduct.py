@@ -93,7 +93,7 @@ def test_a_study_that_was_interrupted_resumes_to_the_same_files(study, tmp_path,
 
 def test_a_finished_study_is_not_trained_again(study, monkeypatch):
     before = study("lr=1e-3,1e-2", seeds=2)
-    monkeypatch.setattr(running, "start", None)
+    monkeypatch.setattr(running, "problems", None)
     monkeypatch.setattr(running, "frozen_features", None)
     assert study("lr=1e-3,1e-2", seeds=2, resume=True).settings == before.settings
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from handful import export
-from handful.api.answering import PORTION, Steps, answer_portion
-from handful.api.unfinished import Listed, Unfinished, open_unfinished
+from handful.api.answering import PORTION, Steps
+from handful.api.portions import Portion, found_at, records_of
+from handful.api.spread import spread
+from handful.api.unfinished import Unfinished, open_unfinished
+from handful.core.cluster import Cluster, opened
 from handful.core.errors import ConfigError, HandfulError
-from handful.core.machine import versions
-from handful.core.progress import Progress
+from handful.core.machine import count_threads, versions
+from handful.core.progress import Advance, Progress
 from handful.core.records import Skipped
-from handful.images import Found, Place, Sorter, open_place, plan_sorting
+from handful.images import Place, Sorter, open_place, plan_sorting
 from handful.images.sorting import UNSURE, By
-from handful.report import as_line, as_record, check_table, write_answers
+from handful.report import check_table, write_answers
 from handful.report.answers import Record
 from handful.transfer import Model
 
@@ -61,12 +65,13 @@ class Written:
 def predict_into(
     model: Model,
     out: Path,
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     top: int | None,
     sort_into: Path | None,
     by: By,
-    threads: int,
+    ray: str | None,
+    threads: int | None,
     progress: Progress,
 ) -> Written:
     """Writes a model's answers into a table; see `Classifier.predict_into`."""
@@ -83,11 +88,12 @@ def predict_into(
         "what is predicted": [str(path) for path in paths],
         **versions(),
     }
-    with open_unfinished(unfinished_path(out)) as unfinished:
+    nodes = nullcontext() if ray is None else opened(ray, threads=count_threads(threads))
+    with nodes as cluster, open_unfinished(unfinished_path(out)) as unfinished:
         progress.say(f"Finding the pictures in {', '.join(str(path) for path in paths[:3])}.")
         unfinished.begin(facts, places, films=model.reading.fps is not None)
         written = Written(out, unfinished.n_pictures, unfinished.n_done, Counter(dict.fromkeys(model.classes, 0)))
-        _answer(model, unfinished, places, top=top, threads=threads, progress=progress)
+        _answer(model, unfinished, places, top=top, cluster=cluster, threads=threads, progress=progress)
         if sorter is not None:
             _sort(sorter, unfinished, places, written, progress=progress)
         _refuse_existing(out)
@@ -117,20 +123,46 @@ def _refuse_existing(out: Path) -> None:
 
 
 def _answer(
-    model: Model, unfinished: Unfinished, places: Sequence[Place], *, top: int | None, threads: int, progress: Progress
+    model: Model,
+    unfinished: Unfinished,
+    places: Sequence[Place],
+    *,
+    top: int | None,
+    cluster: Cluster | None,
+    threads: int | None,
+    progress: Progress,
 ) -> None:
-    """Answers what is not answered yet, and saves it by portions."""
+    """Answers what is not answered yet, here or on a cluster, and saves it by portions."""
     n_done = unfinished.n_done
     if n_done:
-        progress.say(f"{n_done:,} of {unfinished.n_pictures:,} were answered before; goes on with the next.")
+        progress.say(f"{n_done:,} of {unfinished.n_pictures:,} were answered before; goes on with the rest.")
+    portions = unfinished.missing(PORTION)
     with progress.stage("Predicting", unfinished.n_pictures) as advance:
         advance(n_done)
-        while portion := unfinished.listed(after=unfinished.n_done, most=PORTION):
-            found = [_found(each, places) for each in portion]
-            answers = answer_portion(model, found, threads=threads, progress=Steps(model, advance, progress))
-            records = (as_line(as_record(answer, model.classes, top=top)) for answer in answers)
+        if cluster is None:
+            answered = _here(model, portions, places, top=top, threads=threads, advance=advance, progress=progress)
+        else:
+            answered = spread(cluster, model, portions, places, top=top, advance=advance)
+        for portion, records in answered:
             unfinished.save(list(zip((each.number for each in portion), records, strict=True)))
-            advance(sum(1 for each in portion if each.reason))
+
+
+def _here(
+    model: Model,
+    portions: Iterable[Portion],
+    places: Sequence[Place],
+    *,
+    top: int | None,
+    threads: int | None,
+    advance: Advance,
+    progress: Progress,
+) -> Iterator[tuple[Portion, list[str]]]:
+    """Yields portions with their records, made by this process."""
+    n_threads = count_threads(threads)
+    for portion in portions:
+        steps = Steps(model, advance, progress)
+        yield portion, records_of(model, portion, places, top=top, threads=n_threads, progress=steps)
+        advance(sum(1 for each in portion if each.reason))
 
 
 def _sort(
@@ -144,7 +176,7 @@ def _sort(
             if record["error"] is None:
                 doubtful = record["unsure"] or bool(record["unlike"])
                 class_name = UNSURE if doubtful else record["predicted"]
-                fault = sorter.put(_found(listed, places), places[listed.place].root, class_name)
+                fault = sorter.put(found_at(listed, places), places[listed.place].root, class_name)
                 written.n_set_apart += doubtful and not fault
                 written.n_unsorted += bool(fault)
                 if fault and len(written.unsorted) < MOST_TOLD:
@@ -165,7 +197,3 @@ def _counted(unfinished: Unfinished, written: Written) -> Iterator[Record]:
             if len(written.skipped) < MOST_TOLD:
                 written.skipped.append(Skipped(record["path"], record["error"]))
         yield record
-
-
-def _found(listed: Listed, places: Sequence[Place]) -> Found:
-    return Found(listed.name, places[listed.place].source, listed.inner, listed.reason)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from handful.core.errors import DataError
-from handful.images import Given, from_labelled, from_pictures, lay_out, rows_of
+from handful.images import Given, from_labelled, from_pictures, lay_out, path_or_address, rows_of
 from handful.images.held import is_picture
 
 
@@ -22,20 +22,20 @@ def as_data(data: Any) -> Path | Given:
     return Path(data) if isinstance(data, str | os.PathLike) else from_labelled(data)
 
 
-def as_wanted(pictures: Any) -> Sequence[Path] | Given:
-    """Returns what `predict` is given as paths, which may be folders, or as pictures in memory.
+def as_wanted(pictures: Any) -> Sequence[Path | str] | Given:
+    """Returns what `predict` is given as paths and addresses, which may be folders, or as pictures in memory.
 
     Raises:
         DataError: it is neither.
     """
     if isinstance(pictures, str | os.PathLike):
-        return [Path(pictures)]
+        return [path_or_address(pictures)]
     if is_picture(pictures):
         return as_pictures(pictures)
     if rows_of(pictures, labelled=False) is None and not hasattr(pictures, "__array__"):
         pictures = list(pictures) if hasattr(pictures, "__iter__") else [pictures]
         if all(isinstance(one, str | os.PathLike) for one in pictures):
-            return [Path(one) for one in pictures]
+            return [path_or_address(one) for one in pictures]
     return as_pictures(pictures)
 
 

@@ -6,8 +6,6 @@ splitters, and everything that `fit` is given is learnt from.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -142,12 +140,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Returns what pickling keeps: the model as the files of a bundle."""
         state: dict[str, Any] = super().__getstate__()
         if "classifier_" in state:
-            state = {**state, "classifier_": _packed(state["classifier_"])}
+            state = {**state, "classifier_": export.pack(state["classifier_"].model)}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "classifier_" in state:
-            state = {**state, "classifier_": _unpacked(state["classifier_"])}
+            state = {**state, "classifier_": Classifier(export.unpack(state["classifier_"]))}
         super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:
@@ -259,21 +257,6 @@ def _labels(y: Any) -> Labels:
     if len(set(texts)) < len(texts):
         raise ValueError(f"the labels {texts} are different and look the same; give each class a text of its own.")
     return np.asarray(labels)
-
-
-def _packed(classifier: Classifier) -> dict[str, bytes]:
-    """Returns the files of a bundle by name."""
-    with tempfile.TemporaryDirectory() as name:
-        export.save(classifier.model, Path(name))
-        return {path.name: path.read_bytes() for path in sorted(Path(name).iterdir())}
-
-
-def _unpacked(files: dict[str, bytes]) -> Classifier:
-    """Returns the classifier of a bundle's files."""
-    with tempfile.TemporaryDirectory() as name:
-        for file, content in files.items():
-            (Path(name) / Path(file).name).write_bytes(content)
-        return Classifier(export.load(Path(name)))
 
 
 def _of_pictures(tags: Any) -> Any:

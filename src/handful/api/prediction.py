@@ -106,6 +106,7 @@ class Classifier:
         top: int | None = None,
         sort_into: str | PathLike[str] | None = None,
         by: By = "link",
+        ray: str | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> Written:
@@ -121,7 +122,9 @@ class Classifier:
             top: write the probabilities of so many classes, the most probable first; of all where None.
             sort_into: a folder to sort the pictures into, by answer; the doubtful ones go into its folder _unsure.
             by: "link" or "copy".
-            threads: all cores by default.
+            ray: the address of a Ray cluster that answers, as in `cluster.opened`; every node has to reach the pictures
+                by the same names. The answers are the same on processors of the same type.
+            threads: all cores by default; those of a cluster on this machine.
             progress: told about the work.
 
         Raises:
@@ -141,7 +144,8 @@ class Classifier:
             top=top,
             sort_into=None if sort_into is None else Path(sort_into),
             by=by,
-            threads=count_threads(threads),
+            ray=ray,
+            threads=threads,
             progress=progress or Silent(),
         )
 

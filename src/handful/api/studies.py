@@ -54,6 +54,7 @@ def run_study(
     prune: Literal["none", "median", "halving"] = "none",
     time: str | None = None,
     resume: bool = False,
+    ray: str | None = None,
     config: TrainConfig | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -70,6 +71,8 @@ def run_study(
         prune: how a search gives settings up early.
         time: "10m": no training is begun after it.
         resume: go on with the study that is in the folder.
+        ray: train on a cluster: "local" for one on this machine, "auto", "HOST:PORT" or "ray://HOST:PORT"; results are
+            the same. `threads` is then that of one training that uses several; the others use one.
         config: all options that are not varied, at once; or give single ones by name.
         progress: told about the work.
         options: as in `train`.
@@ -79,9 +82,10 @@ def run_study(
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
         TrainingError: every trial failed.
+        HandfulError: no cluster answers, or its nodes differ in what decides the bits of results.
     """
     config = one_config(config, options)
-    asked = Asked(tuple(vary), seeds, search, trials, prune, time, resume)
+    asked = Asked(tuple(vary), seeds, search, trials, prune, time, resume, ray)
     check_asked(asked)
     threads, watch = count_threads(config.run.threads), progress or Silent()
     default = Path("study") if resume else free_name(Path("study"))

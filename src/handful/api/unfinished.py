@@ -107,18 +107,28 @@ class Unfinished:
 
     @property
     def n_done(self) -> int:
-        """Pictures at the head of the list whose answers are there."""
-        return int(self._one("SELECT coalesce(max(number), 0) FROM answers"))
+        """Pictures whose answers are there."""
+        return int(self._one("SELECT count(*) FROM answers"))
 
     @property
     def is_finished(self) -> bool:
         """Whether there is an answer for every picture."""
         return self._known() is not None and self.n_done == self.n_pictures
 
-    def listed(self, *, after: int, most: int) -> list[Listed]:
-        """Returns so many of the pictures behind a number, in order."""
-        question = "SELECT number, name, place, inner, reason FROM pictures WHERE number > ? ORDER BY number LIMIT ?"
-        return [Listed(*row) for row in self.database.execute(question, (after, most)).fetchall()]
+    def missing(self, size: int) -> Iterator[list[Listed]]:
+        """Yields what is not answered of each portion of the list, in order.
+
+        Args:
+            size: pictures of a portion; the last one may have fewer.
+        """
+        question = (
+            "SELECT number, name, place, inner, reason FROM pictures WHERE number > ? AND number <= ? "
+            "AND number NOT IN (SELECT number FROM answers WHERE number > ? AND number <= ?) ORDER BY number"
+        )
+        for before in range(0, self.n_pictures, size):
+            ends = (before, before + size)
+            if rows := self.database.execute(question, (*ends, *ends)).fetchall():
+                yield [Listed(*row) for row in rows]
 
     def save(self, records: Iterable[tuple[int, str]]) -> None:
         """Adds answers, all of them or none: the picture's number, and a line of text."""
@@ -130,12 +140,14 @@ class Unfinished:
 
         No question stays open meanwhile: one that a traceback holds would keep the file locked.
         """
-        question = "SELECT record FROM answers WHERE number > ? ORDER BY number LIMIT ?"
+        question = (
+            "SELECT number, name, place, inner, reason, record FROM answers JOIN pictures USING (number) "
+            "WHERE number > ? ORDER BY number LIMIT ?"
+        )
         last = 0
-        while listed := self.listed(after=last, most=PAGE):
-            records = self.database.execute(question, (last, PAGE)).fetchall()
-            yield from ((one, record) for one, (record,) in zip(listed, records, strict=False))
-            last = listed[-1].number
+        while rows := self.database.execute(question, (last, PAGE)).fetchall():
+            yield from ((Listed(*row), record) for *row, record in rows)
+            last = rows[-1][0]
 
     @contextmanager
     def saved(self) -> Iterator[None]:
@@ -191,8 +203,8 @@ class Unfinished:
             if n_names:
                 yield f"{count.format(n_names)} ({first})"
 
-    def _one(self, question: str) -> Any:
-        return self.database.execute(question).fetchone()[0]
+    def _one(self, question: str, *values: int) -> Any:
+        return self.database.execute(question, values).fetchone()[0]
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from handful.cli import (
     ui,
 )
 from handful.cli.console import complain
-from handful.cli.options import with_options
+from handful.cli.options import completed, with_options
 from handful.cli.stopping import INTERRUPTED, TERMINATED, stoppable
 from handful.core.choices import NOT_RANKED, NOT_STUDIED
 from handful.core.errors import HandfulError
@@ -81,7 +81,7 @@ def main() -> None:
     """Runs a command; every error ends in one message and an exit code: 2 the user's, 1 ours, 130 and 143 stopped."""
     try:
         with stoppable():
-            _run(sys.argv[1:])
+            _run(completed(sys.argv[1:]))
     except KeyboardInterrupt:  # before the command began, or after it gave its answer
         sys.exit(INTERRUPTED)
 

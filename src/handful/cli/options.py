@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Optional
 
 import typer
 
+from handful.core.cluster import LOCAL
 from handful.core.config import option_fields
 from handful.core.declared import Option
 
@@ -81,6 +82,16 @@ def with_options(
     wrapped.__doc__ = command.__doc__
     wrapped.__name__ = command.__name__
     return wrapped
+
+
+def completed(arguments: Sequence[str]) -> list[str]:
+    """Returns the words of a command line with the address that a bare `--ray` stands for; Typer wants a value."""
+    following = [*arguments, "-"][1:]
+    return [
+        word
+        for own, after in zip(arguments, following, strict=True)
+        for word in ([own, LOCAL] if own == "--ray" and after.startswith("-") else [own])
+    ]
 
 
 def _help(declared: Option) -> str:

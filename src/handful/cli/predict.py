@@ -10,7 +10,7 @@ import typer
 
 from handful.cli.console import Answer, Bars
 from handful.cli.options import Json
-from handful.core.errors import DataError
+from handful.core.errors import ConfigError, DataError
 from handful.core.stops import told_when_stopped
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ DOUBTS = ("unsure", "unlike the training pictures")
 def predict(
     run: Annotated[Path, typer.Argument(help="The run folder that `handful train` made.")],
     pictures: Annotated[
-        list[Path], typer.Argument(help="Pictures; folders, archives or tables (.csv, .tsv, .parquet) of pictures.")
+        list[str],
+        typer.Argument(
+            help="Pictures; folders, archives or tables (.csv, .tsv, .parquet) of pictures; addresses of them (s3://...)."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -38,6 +41,14 @@ def predict(
     by: Annotated[
         Literal["link", "copy"], typer.Option(help="Sort by links or by copies; the originals stay where they are.")
     ] = "link",
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Answer with Ray, into --out: on this machine (local, or nothing), or on the cluster at auto, "
+            "HOST:PORT or ray://HOST:PORT.",
+            metavar="[ADDRESS]",
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all cores by default.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -47,13 +58,15 @@ def predict(
     classifier = api.load(run)
     if sort_into is not None and out is None:
         out = sort_into / "predictions.csv"
+    if out is None and ray is not None:
+        raise ConfigError("--ray is for many pictures, whose answers go into a table. Name it with --out.")
     if out is None:
         found = classifier.predict(pictures, threads=threads, progress=Bars())
         if not found.answers:
             raise _none_readable(len(found.skipped), found.skipped)
         Answer(as_json).give(_lines(found, classifier, top), _value(found, classifier))
         return
-    options: dict[str, Any] = {"top": top, "sort_into": sort_into, "by": by, "threads": threads}
+    options: dict[str, Any] = {"top": top, "sort_into": sort_into, "by": by, "ray": ray, "threads": threads}
     kept = f"the answers so far are kept beside {out}, and the same command goes on from there"
     with told_when_stopped(lambda: kept):
         written = classifier.predict_into(out, pictures, **options, progress=Bars())

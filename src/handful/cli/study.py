@@ -52,6 +52,14 @@ def study(
     prune: Annotated[Prune, typer.Option(help="How a search gives settings up early.")] = Prune.NONE,
     time: Annotated[str | None, typer.Option(help="Begin no training after this time: 90s, 5m, 1h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the study in the folder --out.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Train with Ray: on this machine (local, or nothing), or on the cluster at auto, HOST:PORT or "
+            "ray://HOST:PORT; --threads is then that of one training.",
+            metavar="[ADDRESS]",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to make; by default study, study-2, ...")] = None,
     as_json: Json = False,
 ) -> None:
@@ -68,6 +76,7 @@ def study(
         prune=prune.value,
         time=time,
         resume=resume,
+        ray=ray,
         progress=Bars(),
         **options,
     )

@@ -4,6 +4,8 @@ Each message says what is wrong (with the value and the path), what was expected
 line prints the message alone and exits with `exit_code`.
 """
 
+from __future__ import annotations
+
 
 class HandfulError(Exception):
     """Base of every error raised on purpose; `exit_code` is what the command line returns for it."""
@@ -46,3 +48,8 @@ class MissingExtraError(HandfulError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an optional dependency. Install it with: pip install 'handful[{extra}]'")
+        self.purpose, self.extra = purpose, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """Returns what pickling keeps, on the way from another process."""
+        return type(self), (self.purpose, self.extra)

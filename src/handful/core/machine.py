@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import hashlib
 import os
 import platform
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +48,13 @@ def open_threads(n_threads: int, *, each: Callable[[], object] | None = None) ->
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def release_memory() -> None:
+    """Gives free memory back to the system, where the C library keeps it for later and can be asked not to (glibc)."""
+    gc.collect()
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def describe_machine(threads: int) -> str:

@@ -3,6 +3,7 @@
 from handful.export.bundle import fingerprint, load, manifest_sha256, save
 from handful.export.onnx_folder import Exported, write_onnx
 from handful.export.opened import Opened, open_exported
+from handful.export.packed import pack, unpack
 
 __all__ = [
     "Exported",
@@ -11,6 +12,8 @@ __all__ = [
     "load",
     "manifest_sha256",
     "open_exported",
+    "pack",
     "save",
+    "unpack",
     "write_onnx",
 ]

@@ -50,12 +50,14 @@ class Outcome:
         failed_at: the update at which the loss was no longer a number.
         curve: one entry per epoch, as far as it went and as long as its numbers were finite.
         right: one per validation picture, whether the last weights answer it rightly; empty where it failed.
+        given_up: whether it was dropped.
     """
 
     stopped: str = ""
     failed_at: int | None = None
     curve: tuple[Checkpoint, ...] = ()
     right: tuple[bool, ...] = ()
+    given_up: bool = False
 
 
 def group_size(n_weights: int) -> int:
@@ -156,7 +158,8 @@ class Together:
         """Gives up a training that goes on; it changes the others by no more than rounding."""
         if member not in self.running:
             raise ValueError(f"training {member} does not go on: {self.outcomes[member].stopped}")
-        self.outcomes[member] = replace(self.outcomes[member], stopped=f"given up after epoch {self._epoch}")
+        stopped = f"given up after epoch {self._epoch}"
+        self.outcomes[member] = replace(self.outcomes[member], stopped=stopped, given_up=True)
         self._keep_running()
 
     def _update(self, inputs: Tensor, labels: Tensor, rates: FloatArray) -> FloatArray:

@@ -4,12 +4,13 @@ from handful.images.additions import open_again
 from handful.images.decode import READING_VERSION, decode
 from handful.images.foreign import from_labelled, rows_of
 from handful.images.given import Given, from_pictures, lay_out
+from handful.images.held import packed
 from handful.images.pixels import pixels
 from handful.images.read import read
+from handful.images.remote import path_or_address
 from handful.images.sorting import Sorter, plan_sorting
-from handful.images.sources import open_source
+from handful.images.sources import Found, open_source
 from handful.images.unlabelled import (
-    Found,
     Place,
     find_pictures,
     name_none,
@@ -36,6 +37,8 @@ __all__ = [
     "open_again",
     "open_place",
     "open_source",
+    "packed",
+    "path_or_address",
     "pixels",
     "plan_sorting",
     "read",

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from handful.core.records import PixelArray, Source
 from handful.images.decode import reasons
 from handful.images.sources import Entry, FolderSource
 from handful.images.unreadable import UnreadableError
@@ -54,6 +56,42 @@ class HeldSource:
             UnreadableError: there is none, or it is nothing that a picture can be made of.
         """
         return as_file(self.pictures[name]())
+
+
+@dataclass(frozen=True, slots=True)
+class PackedSource:
+    """Files one after the other in one array, which the processes of a machine can share.
+
+    Attributes:
+        content: uint8 (bytes,).
+        places: name to where its file begins and ends.
+    """
+
+    content: PixelArray
+    places: Mapping[str, tuple[int, int]]
+
+    def names(self) -> Iterator[str]:
+        """Yields the names of the files."""
+        return iter(self.places)
+
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of one file.
+
+        Raises:
+            UnreadableError: there is none of this name.
+        """
+        if name not in self.places:
+            raise UnreadableError("there is no such file")
+        begin, end = self.places[name]
+        return self.content[begin:end].tobytes()
+
+
+def packed(source: Source, names: Iterable[str]) -> PackedSource:
+    """Returns some files of a source in memory; raises UnreadableError for one that is not there any more."""
+    files = {name: source.read(name) for name in names}
+    ends = np.cumsum([0, *map(len, files.values())]).tolist()
+    content = np.frombuffer(b"".join(files.values()), dtype=np.uint8)
+    return PackedSource(content, dict(zip(files, pairwise(ends), strict=True)))
 
 
 def as_file(picture: Any) -> bytes:

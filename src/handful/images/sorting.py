@@ -13,8 +13,8 @@ from typing import Literal
 
 from handful.core.errors import ConfigError, DataError
 from handful.core.files import make_folder, write_bytes
-from handful.images.sources import FolderSource, ListedSource
-from handful.images.unlabelled import Found, Place
+from handful.images.sources import FolderSource, Found, ListedSource
+from handful.images.unlabelled import Place
 from handful.images.unreadable import UnreadableError
 
 By = Literal["link", "copy"]
@@ -91,8 +91,8 @@ def plan_sorting(folder: Path, by: By, places: Sequence[Place], classes: Sequenc
     inside = folder.absolute().resolve()
     for place in places:
         if by == "link" and not isinstance(place.source, FolderSource):
-            raise ConfigError(f"by is 'link', and nothing can link into the archive {place.path}. Expected --by copy.")
-        if place.path.is_dir() and inside.is_relative_to(place.root.resolve()):
+            raise ConfigError(f"by is 'link', and nothing can link into {place.path}. Expected --by copy.")
+        if isinstance(place.path, Path) and place.path.is_dir() and inside.is_relative_to(place.root.resolve()):
             raise DataError(
                 f"{folder} lies in {place.path}, so that sorted pictures would be found as new ones. Choose a folder "
                 "outside, with --sort-into."

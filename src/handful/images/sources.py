@@ -48,6 +48,23 @@ class ListedSource(Source, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that was found and not opened yet.
+
+    Attributes:
+        name: as the user named it, or below what they named.
+        source: has its bytes.
+        inner: its name there.
+        reason: why it cannot be used; "" for what can be tried.
+    """
+
+    name: str
+    source: ListedSource
+    inner: str
+    reason: str = ""
+
+
 def open_source(path: Path) -> ListedSource:
     """Opens a folder, a zip or tar archive, or CIFAR-10 (python version; its archive or its extracted folder).
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
@@ -18,39 +19,28 @@ from handful.images.films import unfold
 from handful.images.given import Given
 from handful.images.layout import Placed, looks_like_picture, some
 from handful.images.listing import is_table, read_paths
-from handful.images.sources import FolderSource, JoinedSource, ListedSource, is_file, open_source, printable
+from handful.images.remote import open_remote
+from handful.images.sources import FolderSource, Found, JoinedSource, ListedSource, is_file, open_source, printable
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file that was found and not opened yet.
+class Place(Protocol):
+    """Something that the user named, opened: a picture, a folder, an archive, or a table that lists pictures."""
 
-    Attributes:
-        name: as the user named it, or below what they named.
-        source: has its bytes.
-        inner: its name there.
-        reason: why it cannot be used; "" for what can be tried.
-    """
+    @property
+    def path(self) -> Path | str:
+        """As it was named; a text where it is an address."""
 
-    name: str
-    source: ListedSource
-    inner: str
-    reason: str = ""
+    @property
+    def address(self) -> str:
+        """By what name other processes find it."""
 
+    @property
+    def source(self) -> ListedSource:
+        """Has the bytes of its pictures."""
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Something that the user named, opened: a picture, a folder, an archive, or a table that lists pictures.
-
-    Attributes:
-        path: as it was named.
-        source: has the bytes of its pictures.
-        root: the folder or archive that they lie in.
-    """
-
-    path: Path
-    source: ListedSource
-    root: Path
+    @property
+    def root(self) -> Path:
+        """The folder or archive that they lie in."""
 
     def find(self, *, films: bool = False) -> Iterator[Found]:
         """Yields its pictures, in an order of their own: by name, or that of the table; a table may repeat some.
@@ -63,6 +53,32 @@ class Place:
         Raises:
             DataError: a table cannot be read.
         """
+
+    def stamp(self, inner: str) -> str:
+        """Returns what tells whether a file was changed since it was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlace:
+    """A place on the disks of this machine, or on those that it mounts; see `Place`.
+
+    Attributes:
+        path: as it was named.
+        source: has the bytes of its pictures.
+        root: the folder or archive that they lie in.
+    """
+
+    path: Path
+    source: ListedSource
+    root: Path
+
+    @property
+    def address(self) -> str:
+        """Returns its path from the root of the disk."""
+        return str(self.path.absolute())
+
+    def find(self, *, films: bool = False) -> Iterator[Found]:
+        """Yields its pictures; see `Place`."""
         if self._is_table:
             yield from self._listed()
         elif self._is_picture:
@@ -97,12 +113,17 @@ class Place:
             raise DataError(f"{self.path} cannot be read: {error.strerror}. Check its permissions.") from None
 
 
-def open_place(path: Path) -> Place:
+def open_place(path: Path | str) -> Place:
     """Opens what the user named; a file that is neither table nor archive is taken for a picture, whatever its name.
+
+    Args:
+        path: a path; or an address, as a text (`remote.path_or_address`).
 
     Raises:
         DataError: there is nothing there, or it is a damaged archive.
     """
+    if isinstance(path, str):
+        return open_remote(path)
     if is_file(path) and (is_table(path.name) or looks_like_picture(path.name)):
         return _in_folder(path)
     try:
@@ -111,7 +132,7 @@ def open_place(path: Path) -> Place:
         if not is_file(path):
             raise
         return _in_folder(path)
-    return Place(path, source, path.absolute())
+    return LocalPlace(path, source, path.absolute())
 
 
 def read_unchecked(found: Found, config: ReadingConfig, *, full_scale: int, shortest: int | None = None) -> PixelArray:
@@ -133,12 +154,12 @@ def read_unchecked(found: Found, config: ReadingConfig, *, full_scale: int, shor
     return decode(data, max_pixels=config.max_megapixels * 1e6, shortest=shortest).rgb(full_scale)
 
 
-def _in_folder(path: Path) -> Place:
+def _in_folder(path: Path) -> LocalPlace:
     folder = path.absolute().parent
-    return Place(path, FolderSource(folder.resolve()), folder)
+    return LocalPlace(path, FolderSource(folder.resolve()), folder)
 
 
-def name_none(paths: Iterable[Path]) -> DataError:
+def name_none(paths: Iterable[Path | str]) -> DataError:
     """Returns the error for want of any picture."""
     return DataError(
         f"no pictures in {some([str(path) for path in paths])}. Expected picture files, or folders of them."
@@ -146,12 +167,12 @@ def name_none(paths: Iterable[Path]) -> DataError:
 
 
 def find_pictures(
-    wanted: Sequence[Path] | Given, config: ReadingConfig, *, progress: Progress | None = None
+    wanted: Sequence[Path | str] | Given, config: ReadingConfig, *, progress: Progress | None = None
 ) -> list[Found]:
     """Returns all pictures of what the user named, each once, in its order; the frames of films last.
 
     Args:
-        wanted: paths, or what `given` made of pictures in memory.
+        wanted: paths, addresses, or what `given` made of pictures in memory.
         config: whether films are taken, and their limits.
         progress: told about every film.
 

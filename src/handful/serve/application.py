@@ -47,7 +47,7 @@ def make_application(served: Served, page: Page) -> FastAPI:
     application.state.served, application.state.page = served, page
     application.include_router(paths)
     add_refusals(application, lacking="?label=CLASS, the right class")
-    application.add_middleware(Guard, settings=limits, metrics=served.metrics)
+    application.add_middleware(Guard, host=served, taking=("/predict", "/explain", "/corrections"))
     return application
 
 

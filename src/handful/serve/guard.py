@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from handful.serve.metrics import Metrics
+from handful.serve.admission import Host, refuse_when_full
 from handful.serve.refused import RefusedError, refusal
 from handful.serve.settings import LOOPBACK, Settings
 
@@ -38,12 +39,17 @@ class Guard:
     - What changes or computes something must not come from another web page: its Origin must be this server.
     - With a token, every path but the page and /health asks for it, in a header or, where the settings name one, a
       cookie.
+    - Where all places are taken, who brings a picture is turned away here, before the application has any work with it.
+
+    Args:
+        app: the application.
+        host: its settings, its counts and its places.
+        taking: the paths that pictures are brought to.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
-        self.app = app
-        self.settings = settings
-        self.metrics = metrics
+    def __init__(self, app: ASGIApp, host: Host, taking: Sequence[str]) -> None:
+        self.app, self.host, self.taking = app, host, taking
+        self.settings = host.settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -63,6 +69,8 @@ class Guard:
 
         try:
             self._check(scope)
+            if scope["path"] in self.taking:
+                await refuse_when_full(self.host)
             await self.app(scope, receive, send_on)
         except RefusedError as refused:
             await refusal(refused.status, str(refused))(scope, receive, send_on)
@@ -71,7 +79,7 @@ class Guard:
                 await refusal(500, FAULT)(scope, receive, send_on)
             raise  # to the terminal
         finally:
-            self.metrics.count(scope["path"], status, perf_counter() - start)
+            self.host.metrics.count(scope["path"], status, perf_counter() - start)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from handful.core.errors import BundleError, HandfulError
+from handful.core.machine import release_memory
 from handful.core.parsed import MALFORMED, parse_json
 from handful.core.progress import Progress
 from handful.core.sealed import read_verified
@@ -74,6 +75,7 @@ class Served:
                 self.progress.say(f"The old model goes on: {self.fault}")
                 return False
             self.lanes.opened, self.references, self.facts = opened, references, facts
+            await asyncio.to_thread(release_memory)
             self.fault = ""
             self.metrics.reloads["ok"] += 1
             self.progress.say(f"Model {opened.name} {opened.key} answers now.")

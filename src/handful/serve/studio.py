@@ -116,7 +116,7 @@ def make_studio(studio: Studio) -> FastAPI:
     _add_training_paths(application, studio, make_page("ui.html.j2"))
     application.mount("/try", studio.trying)
     add_refusals(application, lacking="something; reload the page")
-    application.add_middleware(Guard, settings=studio.settings, metrics=studio.metrics)
+    application.add_middleware(Guard, host=studio, taking=("/pictures",))
     return application
 
 

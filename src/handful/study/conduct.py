@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
+from handful.core.cluster import check_address
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError, DataError, HandfulError
 from handful.core.files import dump_json, remove_unfinished
@@ -25,6 +26,7 @@ from handful.study.run import check_trials, run_trials
 from handful.study.search import check_search, search
 from handful.study.shared import Learning
 from handful.study.store import PLAN, load_plan, load_results, save_plan
+from handful.study.trainers import hired
 from handful.study.trials import base_options, best_setting, data_sha256, grid, settings_of, trial_config
 from handful.transfer import idle_options
 from handful.transfer.layers import trains_layers
@@ -45,6 +47,7 @@ class Asked:
         prune: how a search gives trials up early.
         time: "10m": no training is begun after it.
         resume: go on with the study in the folder.
+        ray: where trials are trained, as `core.cluster.opened` takes it; None for this process.
     """
 
     vary: tuple[str, ...]
@@ -54,6 +57,7 @@ class Asked:
     prune: Literal["none", "median", "halving"] = "none"
     time: str | None = None
     resume: bool = False
+    ray: str | None = None
 
 
 def check_asked(asked: Asked) -> tuple[Axis, ...]:
@@ -61,7 +65,7 @@ def check_asked(asked: Asked) -> tuple[Axis, ...]:
 
     Raises:
         ConfigError: every fault of the axes, or options of a search without one.
-        MissingExtraError: a search without Optuna.
+        MissingExtraError: a search without Optuna, or an address without Ray.
     """
     if asked.search not in ("grid", "random", "tpe"):
         raise ConfigError(f"search is {asked.search!r}; expected grid, random or tpe.")
@@ -80,6 +84,8 @@ def check_asked(asked: Asked) -> tuple[Axis, ...]:
     axes = read_axes(asked.vary, searched=asked.search != "grid")
     if asked.search != "grid":
         check_search()
+    if asked.ray is not None:
+        check_address(asked.ray)
     return axes
 
 
@@ -128,8 +134,9 @@ def conduct(
     deadline = began + read_duration(asked.time, option="time") if asked.time else None
     run = partial(run_trials, table, split, folder=folder, threads=threads, progress=progress, deadline=deadline)
     results: Sequence[TrialResult]
-    with reserved(folder, progress=progress):
+    with reserved(folder, progress=progress), hired(asked.ray, threads=threads) as trainer:
         remove_unfinished(folder)
+        run = partial(run, trainer=trainer)
         if asked.search == "grid":
             results = run([Trial({**base, **options}, seed) for options in grid(axes) for seed in seeds])
         else:

@@ -1,4 +1,4 @@
-"""Trials that are trained as one problem: what they must agree in, and their training."""
+"""Trials that are trained as one problem: what they must agree in, and their training, here or on another machine."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import numpy as np
 
 from handful.backbones import BackboneSpec
 from handful.core.choices import HEADS
-from handful.core.config import TrainConfig
+from handful.core.config import FinetuneConfig, TrainConfig
 from handful.core.files import dump_json
+from handful.core.records import IntArray
 from handful.core.study import Trial, TrialResult
-from handful.finetune import groups_below, parse_head, resolve
+from handful.core.training import Checkpoint
+from handful.finetune import NewLayer, groups_below, parse_head, resolve
 from handful.study.shared import FrozenFeatures, Learning, share_key
 from handful.study.trials import trial_config
 from handful.transfer import choose_backbones
 
 if TYPE_CHECKING:
-    from handful.finetune.together import Together
+    from handful.finetune.together import Outcome, Together
 
 ALIKE = ("optimizer", "batch", "mixup", "label_smoothing", "nonlinearity")
 """Options of training in which the trials of a group agree; with what they share, and the new layers."""
@@ -74,58 +76,163 @@ def advances_together(config: TrainConfig) -> bool:
     return new_layers_only and tune.start == "random" and not tune.ema
 
 
-def start(group: Group, learning: Learning, features: FrozenFeatures) -> Together:
-    """Returns the training of a group, ready for its first epoch.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where the pictures of some trials are in the activations of all, and their classes.
+
+    Attributes:
+        train, validation: int64 (N,), rows of `FrozenFeatures`.
+        train_labels, validation_labels: int64 (N,), class indices.
+    """
+
+    train: IntArray
+    train_labels: IntArray
+    validation: IntArray
+    validation_labels: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Everything that decides how a group's training goes but the activations: what another process is told.
+
+    Attributes:
+        rows: its pictures; one record for all groups that have the same.
+        recipes: one per member, resolved.
+        batch: pictures in a mini-batch, at most.
+        layers: the new layers.
+        seed: of everything that is drawn.
+        group_names: of the network's layer groups, which factors may name.
+    """
+
+    rows: Rows
+    recipes: tuple[FinetuneConfig, ...]
+    batch: int
+    layers: tuple[NewLayer, ...]
+    seed: int
+    group_names: tuple[str, ...]
+
+
+def problems(wanted: Sequence[Group], learning: Learning) -> list[Problem]:
+    """Returns what is to be trained, one for each group."""
+    known: dict[str, Rows] = {}
+    made = []
+    for group in wanted:
+        config = group.configs[0]
+        drawn = dump_json([config.run.seed, config.split.test, config.split.images])
+        if drawn not in known:
+            known[drawn] = _rows(config, learning)
+        spec = _spec(config)
+        made.append(
+            Problem(
+                known[drawn],
+                tuple(resolve(member.finetune)[0] for member in group.configs),
+                config.finetune.batch,
+                tuple(parse_head(config.heads.head, len(learning.table.classes))),
+                config.run.seed,
+                tuple(groups_below(spec.default_tap, spec.groups)),
+            )
+        )
+    return made
+
+
+def start(problem: Problem, features: FrozenFeatures) -> Together:
+    """Returns a group's training, ready for its first epoch.
 
     Args:
-        group: of trials that are trained together.
-        learning: the pictures.
-        features: of all of them.
+        problem: what is trained.
+        features: of all pictures.
     """
     from handful.finetune.batches import ActivationBatches
     from handful.finetune.together import Together
 
-    config = group.configs[0]
-    parts = learning.parts(config)
-    labels, places = learning.table.labels, learning.places
-    spec = _spec(config)
-    train, validation = (
-        ActivationBatches(activations, labels[rows], config.finetune.batch, places(rows))
-        for activations, rows in ((features.changed, parts.train), (features.plain, parts.validation))
-    )
+    rows = problem.rows
     return Together(
-        train,
-        validation,
-        [resolve(member.finetune)[0] for member in group.configs],
-        layers=parse_head(config.heads.head, len(learning.table.classes)),
-        seed=config.run.seed,
-        group_names=groups_below(spec.default_tap, spec.groups),
+        ActivationBatches(features.changed, rows.train_labels, problem.batch, rows.train),
+        ActivationBatches(features.plain, rows.validation_labels, problem.batch, rows.validation),
+        problem.recipes,
+        layers=problem.layers,
+        seed=problem.seed,
+        group_names=problem.group_names,
     )
 
 
-def results(
-    group: Group, together: Together, trials: Sequence[Trial], *, given_up: Collection[int] = ()
-) -> list[TrialResult]:
-    """Returns how the trials of a group ended.
+def train(problem: Problem, features: FrozenFeatures) -> tuple[Outcome, ...]:
+    """Trains a group to its end, and returns how each member ended."""
+    together = start(problem, features)
+    while together.running:
+        together.advance()
+    return tuple(together.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a group that is led stands.
+
+    Attributes:
+        checkpoints: of the members that trained in the last epoch, but for those that failed in it.
+        outcomes: of all members, once none of them goes on; empty before.
+    """
+
+    checkpoints: dict[int, Checkpoint]
+    outcomes: tuple[Outcome, ...]
+
+
+class Led:
+    """A group's training that is led an epoch at a time; begun again somewhere else, it comes to where it was.
+
+    Args:
+        problem: what is trained.
+        features: of all pictures.
+    """
+
+    def __init__(self, problem: Problem, features: FrozenFeatures) -> None:
+        self._together = start(problem, features)
+        self._n_epochs = 0
+        self._seen: dict[int, Checkpoint] = {}
+
+    def stand(self, given_up: Sequence[Collection[int]]) -> Standing:
+        """Returns how the group stands after one more epoch than is told of; asked twice, it answers the same.
+
+        Args:
+            given_up: for every epoch before, the members that were given up after it, where they still went on.
+        """
+        while self._n_epochs <= len(given_up):
+            for member in sorted(given_up[self._n_epochs - 1]) if self._n_epochs else ():
+                if member in self._together.running:
+                    self._together.drop(member)
+            self._seen = self._together.advance()
+            self._n_epochs += 1
+        return Standing(self._seen, () if self._together.running else tuple(self._together.outcomes))
+
+
+def results(group: Group, problem: Problem, outcomes: Sequence[Outcome], trials: Sequence[Trial]) -> list[TrialResult]:
+    """Returns the results of a group's trials.
 
     Args:
         group: the group.
-        together: its training.
+        problem: what was trained.
+        outcomes: how each member ended.
         trials: the list that the group's places point into.
-        given_up: places of those that a search gave up.
     """
     return [
         TrialResult(
             trial=trials[place],
-            status="failed" if outcome.failed_at is not None else "pruned" if place in given_up else "done",
+            status="failed" if outcome.failed_at is not None else "pruned" if outcome.given_up else "done",
             stopped=outcome.stopped,
             curve=outcome.curve,
             failed_at=outcome.failed_at,
-            n_train=together.training.n_pictures,
+            n_train=len(problem.rows.train),
             right=outcome.right,
         )
-        for place, outcome in zip(group.members, together.outcomes, strict=True)
+        for place, outcome in zip(group.members, outcomes, strict=True)
     ]
+
+
+def _rows(config: TrainConfig, learning: Learning) -> Rows:
+    parts, labels = learning.parts(config), learning.table.labels
+    return Rows(
+        learning.places(parts.train), labels[parts.train], learning.places(parts.validation), labels[parts.validation]
+    )
 
 
 def _alike(config: TrainConfig) -> dict[str, object]:

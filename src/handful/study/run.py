@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from pathlib import Path
-from time import monotonic
+from typing import TYPE_CHECKING
 
 from handful.core.choices import LEFT_OPEN
-from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError, TrainingError
-from handful.core.machine import limit_threads, open_threads, versions
-from handful.core.progress import Progress, Silent
-from handful.core.records import FloatArray, ImageTable, IntArray, Split
+from handful.core.machine import limit_threads, versions
+from handful.core.progress import Progress
+from handful.core.records import ImageTable, Split
 from handful.core.study import Trial, TrialResult
-from handful.core.training import Checkpoint, Training
-from handful.evaluate import evaluate
-from handful.study.group import Group, groups, results, start
+from handful.core.training import Checkpoint
+from handful.study.group import Group, Problem, groups, problems, results
 from handful.study.shared import FrozenFeatures, Learning, SharedActivations, frozen_features
+from handful.study.single import failed
 from handful.study.store import load_result, save_result
+from handful.study.trainers import Threads, Trainer, is_over
 from handful.study.trials import data_sha256, trial_config, trial_key
-from handful.transfer import check_ways, classify, locate_weights
-from handful.transfer.layers import check_layers, train_layers, trains_layers
-from handful.transfer.probe import train_probe
+from handful.transfer import check_ways, locate_weights
+from handful.transfer.layers import check_layers, trains_layers
+
+if TYPE_CHECKING:
+    from handful.finetune.together import Outcome
 
 Judge = Callable[[Mapping[int, Checkpoint]], Collection[int]]
 """Told after every epoch how each trial stands, by its place; returns the places of those to give up."""
@@ -68,6 +67,7 @@ def run_trials(
     progress: Progress,
     deadline: float | None = None,
     judge: Judge | None = None,
+    trainer: Trainer | None = None,
 ) -> tuple[TrialResult, ...]:
     """Returns the result of every trial, in their order; those that are finished in the folder are not run again.
 
@@ -84,6 +84,7 @@ def run_trials(
         progress: told about every trial.
         deadline: `time.monotonic()` at which no further group is begun; what was not run is left out then.
         judge: gives trials up early; groups then advance side by side, an epoch at a time, and single trials run whole.
+        trainer: who trains; by default so many threads.
 
     Raises:
         ConfigError: options that cannot work.
@@ -93,7 +94,8 @@ def run_trials(
     if not trials:
         return ()
     check_trials(trials, table)
-    work = _Work(Learning(table, split, threads, progress), tuple(trials), folder, data_sha256(table, split))
+    learning = Learning(table, split, threads, progress)
+    work = _Work(learning, tuple(trials), folder, data_sha256(table, split), trainer or Threads(threads), versions())
     found = {place: work.load(place) for place in range(len(trials))}
     asked = groups(trials, n_classes=len(table.classes))
     missing = [group for group in asked if any(found[place] is None for place in group.members)]
@@ -119,6 +121,8 @@ class _Work:
     trials: tuple[Trial, ...]
     folder: Path
     data: str
+    trainer: Trainer
+    versions: Mapping[str, str]
 
     @property
     def seed(self) -> int:
@@ -133,12 +137,13 @@ class _Work:
         shared = SharedActivations(self.learning, self.seed)
         for _, alike in groupby(wanted, key=lambda group: (group.shares, group.together)):
             part = list(alike)
-            if _is_over(deadline):
+            if is_over(deadline):
                 return
             if part[0].together:
                 made = self._together(part, deadline=deadline, judge=judge)
             else:
-                made = self._singles(part, shared, deadline)
+                asked = [self.trials[group.members[0]] for group in part]
+                made = self.trainer.singles(asked, shared, deadline=deadline)
             for result in made:
                 self.save(result)
                 yield result
@@ -151,58 +156,44 @@ class _Work:
         except TrainingError as error:
             for group in wanted:
                 for place, config in zip(group.members, group.configs, strict=True):
-                    yield _failed(self.trials[place], error, self.learning.parts(config))
+                    yield failed(self.trials[place], error, self.learning.parts(config))
             return
-        yield from self._side_by_side(wanted, features, judge) if judge else self._groups(wanted, features, deadline)
+        posed = problems(wanted, self.learning)
+        if judge:
+            outcomes = self._side_by_side(wanted, posed, features, judge)
+            for group, problem, ended in zip(wanted, posed, outcomes, strict=True):
+                yield from results(group, problem, ended, self.trials)
+            return
 
-    def save(self, result: TrialResult) -> None:
-        save_result(self.folder, result, data=self.data, versions=versions())
-
-    def _groups(
-        self, wanted: Sequence[Group], features: FrozenFeatures, deadline: float | None
-    ) -> Iterator[TrialResult]:
-        def train(group: Group) -> list[TrialResult]:
-            if _is_over(deadline):
-                return []
-            together = start(group, self.learning, features)
-            while together.running:
-                together.advance()
-            made = results(group, together, self.trials)
+        def keep(place: int, ended: Sequence[Outcome]) -> list[TrialResult]:
+            made = results(wanted[place], posed[place], ended, self.trials)
             for result in made:
                 self.save(result)
             return made
 
-        with _pool(self.learning.threads) as pool:
-            for future in as_completed([pool.submit(train, group) for group in wanted]):
-                yield from future.result()
+        yield from self.trainer.groups(posed, features, shares=wanted[0].shares, deadline=deadline, keep=keep)
 
-    def _side_by_side(self, wanted: Sequence[Group], features: FrozenFeatures, judge: Judge) -> Iterator[TrialResult]:
+    def save(self, result: TrialResult) -> None:
+        save_result(self.folder, result, data=self.data, versions=self.versions)
+
+    def _side_by_side(
+        self, wanted: Sequence[Group], posed: Sequence[Problem], features: FrozenFeatures, judge: Judge
+    ) -> list[Sequence[Outcome]]:
         """Advances all groups an epoch at a time, so that what is given up does not depend on which was first."""
-        given_up: set[int] = set()
-        with _pool(self.learning.threads) as pool:
-            running = list(pool.map(lambda group: start(group, self.learning, features), wanted))
-            while any(together.running for together in running):
-                seen = pool.map(lambda together: together.advance() if together.running else {}, running)
-                standing = {
+        given_up: list[list[Collection[int]]] = [[] for _ in wanted]
+        with self.trainer.abreast(posed, features, shares=wanted[0].shares) as stand:
+            seen = stand(given_up)
+            while any(standing.checkpoints for standing in seen):
+                checkpoints = {
                     group.members[member]: checkpoint
-                    for group, checkpoints in zip(wanted, seen, strict=True)
-                    for member, checkpoint in checkpoints.items()
+                    for group, standing in zip(wanted, seen, strict=True)
+                    for member, checkpoint in standing.checkpoints.items()
                 }
-                doomed = judge(dict(sorted(standing.items())))
-                for group, together in zip(wanted, running, strict=True):
-                    for member in together.running:
-                        if group.members[member] in doomed:
-                            together.drop(member)
-                            given_up.add(group.members[member])
-        for group, together in zip(wanted, running, strict=True):
-            yield from results(group, together, self.trials, given_up=given_up)
-
-    def _singles(
-        self, wanted: Sequence[Group], shared: SharedActivations, deadline: float | None
-    ) -> Iterator[TrialResult]:
-        for group in wanted:
-            if not _is_over(deadline):
-                yield _single(self.trials[group.members[0]], self.learning, shared)
+                doomed = judge(dict(sorted(checkpoints.items())))
+                for group, own in zip(wanted, given_up, strict=True):
+                    own.append([member for member, place in enumerate(group.members) if place in doomed])
+                seen = stand(given_up)
+        return [standing.outcomes for standing in seen]
 
 
 def _tell_again(asked: Sequence[Group], found: Mapping[int, TrialResult | None], judge: Judge) -> None:
@@ -212,82 +203,3 @@ def _tell_again(asked: Sequence[Group], found: Mapping[int, TrialResult | None],
         curves = {place: result.curve for place in places if (result := found[place]) is not None}
         for index in range(max(map(len, curves.values()), default=0)):
             judge({place: curve[index] for place, curve in curves.items() if index < len(curve)})
-
-
-def curve_of(training: Training) -> tuple[Checkpoint, ...]:
-    """Returns how a training stood at the end of each epoch."""
-    curve = []
-    for epoch, updates in groupby(training.iterations, key=lambda iteration: iteration.epoch):
-        seen = list(updates)
-        last = seen[-1]
-        if last.validation_loss is not None and last.validation_accuracy is not None:
-            loss, accuracy = (
-                sum(values) / len(seen) for values in zip(*((i.loss, i.accuracy) for i in seen), strict=True)
-            )
-            curve.append(Checkpoint(epoch, last.step, loss, accuracy, last.validation_loss, last.validation_accuracy))
-    return tuple(curve)
-
-
-def _single(trial: Trial, learning: Learning, shared: SharedActivations) -> TrialResult:
-    """Returns the result of a trial that cannot be trained together with others."""
-    config = learning.settled(trial_config(trial))
-    try:
-        return (_trained if trains_layers(config) else _solved)(trial, config, learning, shared)
-    except TrainingError as error:
-        return _failed(trial, error, learning.parts(config))
-
-
-def _failed(trial: Trial, error: TrainingError, parts: Split) -> TrialResult:
-    return TrialResult(trial, "failed", str(error), (), error.failed_at, len(parts.train), ())
-
-
-def _trained(trial: Trial, config: TrainConfig, learning: Learning, shared: SharedActivations) -> TrialResult:
-    parts = learning.parts(config)
-    trained = train_layers(
-        learning.table,
-        parts,
-        config,
-        backbone=locate_weights(config)[0],
-        threads=learning.threads,
-        progress=Silent(),
-        known=shared.known(config),
-    )
-    training = trained.training[0]
-    right = _right(trained.held_out_proba, learning, trained.held_out)
-    return TrialResult(trial, "done", training.stopped, curve_of(training), None, len(parts.train), right)
-
-
-def _solved(trial: Trial, config: TrainConfig, learning: Learning, shared: SharedActivations) -> TrialResult:
-    parts = learning.parts(config)
-    backbones, threads = locate_weights(config), learning.threads
-    model = train_probe(learning.table, parts, config, backbones=backbones, threads=threads, progress=Silent()).model
-    figures: list[float] = []
-    right: tuple[bool, ...] = ()
-    for rows in (parts.train, parts.validation):
-        pictures = [learning.table.pictures[index] for index in rows]
-        proba = classify(model, learning.table, pictures, threads=threads, progress=Silent(), use_cache=True)
-        truth = learning.table.labels
-        seen = evaluate(proba, truth[rows], classes=learning.table.classes, train_labels=truth[parts.train])
-        figures += [seen.log_loss, seen.accuracy]
-        right = _right(proba, learning, rows)
-    return TrialResult(trial, "done", "solved for", (Checkpoint(0, 0, *figures),), None, len(parts.train), right)
-
-
-def _right(proba: FloatArray, learning: Learning, rows: IntArray) -> tuple[bool, ...]:
-    return tuple(bool(right) for right in proba.argmax(axis=1) == learning.table.labels[rows])
-
-
-@contextmanager
-def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Opens a pool of so many workers, each of which computes on one thread of its own."""
-    import torch
-
-    try:
-        with limit_threads(1), open_threads(threads, each=partial(torch.set_num_threads, 1)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _is_over(deadline: float | None) -> bool:
-    return deadline is not None and monotonic() >= deadline

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from handful.backbones import BackboneSpec
+from handful.backbones import BackboneSpec, LocatedWeights, Network, load, untrained
 from handful.core.config import FeaturesConfig, TrainConfig
-from handful.core.errors import DataError
+from handful.core.errors import ConfigError, DataError
 from handful.core.files import dump_json
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, IntArray, Picture, Split
 from handful.features import Preprocessing
+from handful.finetune import resolve
 from handful.split import hold_out, subset
 from handful.transfer import choose_backbones
-from handful.transfer.frozen import frozen_activations, frozen_trunk
+from handful.transfer.frozen import chosen_engine, frozen_activations, frozen_trunk
+from handful.transfer.layers import Work
 from handful.transfer.plan import plan_features
 from handful.transfer.probe import locate_weights
 
@@ -130,6 +132,42 @@ def prepared(learning: Learning, config: FeaturesConfig, spec: BackboneSpec) -> 
     return plan_features(replace(config, views="plain"), spec, learning.pictures, held_out_loss=None).preprocessing
 
 
+def with_engine(learning: Learning, config: TrainConfig) -> TrainConfig:
+    """Returns the options with the engine that is left open settled: what this machine chooses is what all take.
+
+    Raises:
+        ConfigError: several networks, for which different ones would be chosen.
+    """
+    if config.features.engine != "auto":
+        return config
+    threads, progress = learning.threads, learning.progress
+    found = set()
+    for spec, located in locate_weights(config):
+        if config.transfer.strategy == "features":
+            found.add(frozen_trunk((spec, located), config, threads=threads, progress=progress).engine.name)
+        else:
+            network = partial(_begun, spec, located, config)
+            found.add(chosen_engine(spec, network, config, threads=threads, progress=progress).engine.name)
+    if len(found) > 1:
+        raise ConfigError(
+            f"the networks {config.features.backbone} would run on different engines ({', '.join(sorted(found))}); "
+            "name one of them: --engine."
+        )
+    (engine,) = found
+    return replace(config, features=replace(config.features, engine=engine))
+
+
+def _begun(spec: BackboneSpec, located: LocatedWeights, config: TrainConfig) -> Network:
+    """Returns a network as its training begins."""
+    from handful.finetune.freeze import draw_weights, split_network
+
+    if config.transfer.strategy != "scratch":
+        return load(spec, located)
+    cut = split_network(untrained(spec), 0)
+    draw_weights(cut.upper, init_scale=config.finetune.init_scale, seed=config.run.seed)
+    return cut.network
+
+
 @dataclass
 class SharedActivations:
     """Activations below layers that are trained, for every picture of a study, computed when first asked for.
@@ -146,6 +184,33 @@ class SharedActivations:
     learning: Learning
     seed: int
     kept: dict[str, Activations] = field(default_factory=dict)
+
+    def compute(self, config: TrainConfig) -> None:
+        """Computes the activations that a training of layers asks for, so that others can be handed them.
+
+        Raises:
+            TrainingError: one of them is no number.
+        """
+        from handful.finetune.freeze import split_network
+
+        learning = self.learning
+        ((spec, located),) = locate_weights(config)
+        work = Work(
+            learning.table,
+            learning.parts(config),
+            config,
+            spec,
+            located,
+            learning.threads,
+            learning.progress,
+            self.known(config),
+        )
+        n_frozen = int(work.frozen().value)
+        if n_frozen:
+            cut = split_network(load(spec, located), n_frozen, pool=cast("Literal['max', 'l2']", config.finetune.pool))
+            recipe, preprocessing = resolve(config.finetune)[0], work.plan().preprocessing
+            for rows, changed in zip(work.parts(), (True, False), strict=True):
+                work.batches(cut, recipe, preprocessing, rows, changed=changed)
 
     def known(self, config: TrainConfig) -> SharedCut:
         """Returns what a training with these options asks for its activations."""
