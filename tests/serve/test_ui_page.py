@@ -120,6 +120,26 @@ def test_names_of_classes_are_text_and_never_run(studio, page, photos):
     assert page.said == []
 
 
+def test_an_answer_that_was_overtaken_takes_no_class_away(studio, page):
+    held = []
+
+    def hold(route):
+        if route.request.method == "GET":
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route(f"{studio.address}classes*", hold)
+    page.goto(studio.entrance)
+    while not held:
+        page.wait_for_timeout(20)
+    add_class(page, "ring")
+    ((route, response),) = held
+    with page.expect_response("**/training"):
+        route.fulfill(response=response)
+    assert page.get_by_role("listitem", name="Class ring", exact=True).is_visible()
+
+
 def test_the_camera_fills_a_class(studio, page):
     page.goto(studio.entrance)
     add_class(page, "desk")

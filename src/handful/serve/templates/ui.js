@@ -3,10 +3,12 @@
 const SHOWN = 15, TOGETHER = 3, EVERY = 400;
 const STATES = { running: "Training", stopping: "Stopping", stopped: "Stopped", done: "Done", failed: "It did not work" };
 const cards = new Map();
-let places = { max_mb: Infinity }, shownFolder = "", state = "none", wanted = null;
+let places = { max_mb: Infinity }, shownFolder = "", state = "none", wanted = null, nAsked = 0, latest = 0;
 
 const query = (path, fields) => `${path}?${new URLSearchParams(fields)}`;
 const order = (path, fields = {}) => ask(query(path, fields), { method: "POST" });
+/* The classes that a request tells of, and its number: one that was overtaken by a later one is not shown. */
+async function listing(request, number = ++nAsked) { return { number, classes: await request }; }
 const source = () => document.querySelector("[name=source]:checked").value;
 const classesInWords = (number) => `${number} ${number === 1 ? "class" : "classes"}`;
 function locked() { find("locked").hidden = false; }
@@ -40,13 +42,13 @@ function card(name) {
     const to = field.value.trim();
     try {
       if (to && to !== made.name) {
-        const classes = await order("classes/rename", { name: made.name, to });
+        const answer = await listing(order("classes/rename", { name: made.name, to }));
         cards.delete(made.name);
         made.name = to;
         cards.set(to, made);
         made.label();
         say(`Renamed to ${to}.`);
-        show(classes);
+        show(answer);
       }
       tell(made.fault, "");
     } catch (error) {
@@ -65,7 +67,7 @@ function card(name) {
   remove.addEventListener("click", async () => {
     if (made.pictures.length && !window.confirm(`Delete the class ${made.name} and its ${counted(made.pictures.length, "picture")}?`)) return;
     try {
-      show(await order("classes/remove", { name: made.name }));
+      show(await listing(order("classes/remove", { name: made.name })));
       say(`Class ${made.name} removed.`);
       find("new-name").focus();
     } catch (error) {
@@ -98,7 +100,7 @@ function thumb(made, picture) {
   button.addEventListener("click", async () => {
     try {
       const next = button.parentElement.nextSibling || button.parentElement.previousSibling;
-      show(await order("pictures/remove", { label: made.name, name: picture }));
+      show(await listing(order("pictures/remove", { label: made.name, name: picture })));
       say(`Picture removed; ${counted(made.pictures.length, "picture")} left.`);
       (next && next.isConnected ? next.lastChild : made.element.querySelector(".row button")).focus();
     } catch (error) {
@@ -108,7 +110,9 @@ function thumb(made, picture) {
   return make("li", {}, make("img", { loading: "lazy", src: query("picture", { label: made.name, name: picture }) }), button);
 }
 
-function show(classes) {
+function show({ number, classes }) {
+  if (number < latest) return;
+  latest = number;
   const names = new Set(classes.map(({ name }) => name));
   for (const [name, made] of cards) if (!names.has(name)) { made.element.remove(); cards.delete(name); }
   for (const { name, pictures } of classes) {
@@ -123,7 +127,7 @@ function show(classes) {
   judge();
 }
 
-async function refresh() { show(await ask("classes")); }
+async function refresh() { show(await listing(ask("classes"))); }
 
 async function take(made, files) {
   tell(made.fault, "");
@@ -149,7 +153,7 @@ async function take(made, files) {
 }
 
 async function addClass(name) {
-  if (!cards.has(name)) show(await order("classes", { name }));
+  if (!cards.has(name)) show(await listing(order("classes", { name })));
   return cards.get(name);
 }
 
@@ -158,7 +162,7 @@ find("new").addEventListener("submit", async (event) => {
   const field = find("new-name"), name = field.value.trim();
   if (!name) return;
   try {
-    show(await order("classes", { name }));
+    show(await listing(order("classes", { name })));
     tell(find("new-failed"), "");
     field.value = "";
     say(`Class ${name} added.`);
