@@ -2,6 +2,7 @@
 
 python -m benchmarks.ray_study same      the files of 1, 4 and 8 workers are those of one process, byte by byte
 python -m benchmarks.ray_study chaos 20  200 trials on 4 workers of which one is killed every 0.5 to 2 s, 20 times
+                                         (chaos 5 10: five times, drawn otherwise than the first ten)
 python -m benchmarks.ray_study overhead  200 trials that train a network's upper layers, with Ray and without
 python -m benchmarks.ray_study rate      10 000 tasks that train nothing, a second
 
@@ -91,7 +92,7 @@ def same(root: Path) -> tuple[str, dict[str, Any], bool]:
     )
 
 
-def chaos(root: Path, n_runs: int = 20) -> tuple[str, dict[str, Any], bool]:
+def chaos(root: Path, n_runs: int = 20, first: int = 0) -> tuple[str, dict[str, Any], bool]:
     """Kills workers at random while trials run, and counts what came of it."""
     photos = draw_folder(root / "shapes", per_class=12)
     vary = (f"lr=1e-5..1e-1:log{N_CHAOS // 4}", "ema=0.5")  # which are trained one by one
@@ -99,7 +100,7 @@ def chaos(root: Path, n_runs: int = 20) -> tuple[str, dict[str, Any], bool]:
     here, _ = asked(photos, root / "here", vary, options, seeds=4)
     found, killed = [], []
     with nodes(root, [2, 2]):
-        for run in range(n_runs):
+        for run in range(first, first + n_runs):
             with killing(random.Random(run)) as deaths:
                 files, took = asked(photos, root / f"run-{run}", vary, options, seeds=4, ray="auto")
             found.append(len(files))
@@ -108,7 +109,7 @@ def chaos(root: Path, n_runs: int = 20) -> tuple[str, dict[str, Any], bool]:
             if files != here:
                 break
     holds = len(here) == N_CHAOS and found == [N_CHAOS] * n_runs and files == here
-    figures = {"runs": n_runs, "results": found, "workers_killed": killed}
+    figures = {"runs": n_runs, "first": first, "results": found, "workers_killed": killed}
     return (
         f"{N_CHAOS} trials on 4 workers, one killed every {KILLED_AFTER[0]} to {KILLED_AFTER[1]} s: exactly {N_CHAOS} "
         "results, those of a study in one process",

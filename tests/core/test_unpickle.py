@@ -71,6 +71,14 @@ def test_no_name_but_the_listed_ones_is_found(name):
         read_numpy_pickle(b"c" + name.encode() + b"\n.")
 
 
+@pytest.mark.parametrize("name", ["torch\nload", "torch.hub\nload", "evil\nFloatStorage", "torch._utils\nclassproperty"])
+def test_no_name_that_a_tensor_does_not_need_is_found_in_weights(tmp_path, name):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"c" + name.encode() + b"\n.")
+    with pytest.raises(WeightsError, match=rf"it asks for {name.replace(chr(10), '.')}\."):
+        read_torch_state(path)
+
+
 def test_arrays_of_python_objects_are_refused():
     with pytest.raises(DataError, match="array of 'O8'"):
         read_numpy_pickle(pickle.dumps(np.array([{}, []], dtype=object), protocol=2))
