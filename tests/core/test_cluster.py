@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from itertools import count
 from types import SimpleNamespace
@@ -24,11 +25,25 @@ class Ray:
         self.flying: list[int] = []
         self.most = 0
         self.exceptions = SimpleNamespace(RayTaskError=TaskError, RayError=LostError)
+        self._private = SimpleNamespace(utils=SimpleNamespace(set_sigterm_handler=None), worker=SimpleNamespace())
+        self.was_opened, self.told = False, []
 
     def begin(self, piece: int) -> int:
         self.flying.append(piece)
         self.most = max(self.most, len(self.flying))
         return piece
+
+    def is_initialized(self) -> bool:
+        return self.was_opened
+
+    def init(self, address: str, **settings) -> None:
+        self.was_opened = True
+        self.told += [address, settings, os.environ["RAY_USAGE_STATS_ENABLED"]]
+        if address == "10.0.0.1:1":
+            raise ConnectionError("nobody there.\nmore")
+
+    def shutdown(self) -> None:
+        self.was_opened = False
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": self.cores}
@@ -99,6 +114,43 @@ def test_without_ray_its_extra_is_named(monkeypatch):
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"handful\[ray\]"):
         check_address("local")
+
+
+@pytest.mark.parametrize("address", ["local", "auto"])
+def test_a_cluster_is_opened_without_telling_anybody_and_closed_again(ray, monkeypatch, address):
+    there = ray(1)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    monkeypatch.setattr(cluster, "find_spec", lambda name: name == "ray")
+    monkeypatch.setattr(cluster, "_alike", lambda found: found)
+    with cluster.opened(address, threads=3) as found:
+        assert found is there
+        assert there.was_opened
+    asked, settings, statistics = there.told
+    assert (asked, statistics, there.was_opened) == (address, "0", False)
+    assert (settings["log_to_driver"], settings["logging_level"]) == (False, "FATAL")
+    assert there._private.worker._worker_logs_enabled is False
+    own = {name: settings[name] for name in ("num_cpus", "include_dashboard") if name in settings}
+    assert own == ({"num_cpus": 3, "include_dashboard": False} if address == "local" else {})
+
+
+def test_a_program_that_has_opened_ray_keeps_it(ray, monkeypatch):
+    there = ray(1)
+    there.was_opened = True
+    monkeypatch.setattr(cluster, "find_spec", lambda name: name == "ray")
+    monkeypatch.setattr(cluster, "_alike", lambda found: found)
+    with cluster.opened("local", threads=3):
+        pass
+    assert (there.was_opened, there.told) == (True, [])
+
+
+def test_where_nothing_answers_the_address_is_named(ray, monkeypatch):
+    there = ray(1)
+    monkeypatch.setattr(cluster, "find_spec", lambda name: name == "ray")
+    monkeypatch.setattr(cluster.socket, "create_connection", lambda address, timeout: SimpleNamespace(close=list))
+    with pytest.raises(HandfulError) as caught, cluster.opened("10.0.0.1:1", threads=3):
+        pass
+    assert str(caught.value).startswith("Ray cannot be opened at '10.0.0.1:1': nobody there. Begin one there with ")
+    assert not there.was_opened
 
 
 @pytest.mark.parametrize(("cores", "cores_of_one", "most"), [(4, 1, 4 * AHEAD), (4, 2, 2 * AHEAD), (1, 8, AHEAD)])
