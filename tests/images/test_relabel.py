@@ -81,12 +81,18 @@ def test_a_correction_lets_no_other_picture_in(photos):
         (["cat/001.jpg,dog"], r"row 2 of .*fixed.csv names 'cat/001.jpg', which is no .*Did you mean 'cat/001.png'"),
         (["cat/000.png,dig"], r"gives 'cat/000.png' the label 'dig'.*no such class. Did you mean 'dog'"),
         (["cat/000.png,dog", "cat/000.png,cat"], r"row 3 of .* the label 'cat', and a row above it 'dog'"),
-        ([], "has a header and no rows"),
     ],
 )
 def test_faults_of_the_table_are_errors_that_name_the_row(photos, rows, reason):
     with pytest.raises(DataError, match=reason):
         labelled(photos, *rows)
+
+
+def test_a_table_of_no_doubtful_label_changes_nothing_and_says_so(photos):
+    table = labelled(photos, header="path,label,suggested,probability,rank", name="suspects.csv")
+    assert all(path.startswith(name) for path, name in classes_of(table).items())
+    (finding,) = (each for each in table.findings if each.code == "labels")
+    assert finding.message.endswith("suspects.csv names no picture.")
 
 
 def test_a_table_that_is_not_there_or_has_no_such_columns_is_an_error(photos):

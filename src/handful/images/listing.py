@@ -51,7 +51,7 @@ def read_table(data: bytes, name: str) -> list[Row]:
         name: its name, which tells the format, and is used in messages.
 
     Raises:
-        DataError: not readable, without one of the columns path and label, or without rows.
+        DataError: not readable, or without one of the columns path and label.
         MissingExtraError: a Parquet table, and pyarrow is not installed.
     """
     header, lines = _open(io.BytesIO(data), name)
@@ -61,8 +61,6 @@ def read_table(data: bytes, name: str) -> list[Row]:
         values = {field: cells[index].strip() for field, index in columns.items()}
         if any(values.values()):
             rows.append(Row(number, values["path"], values["label"], values.get("group", ""), values.get("split", "")))
-    if not rows:
-        raise DataError(f"{name} has a header and no rows. Expected one row per picture.")
     return rows
 
 
@@ -95,8 +93,10 @@ def place_rows(rows: Sequence[Row], name: str, *, folder: Path, inside: str, exi
         exists: whether the source has a file of this name; only asked to understand backslashes.
 
     Raises:
-        DataError: paths outside the table's folder, one picture with two labels, or unknown parts.
+        DataError: no rows, paths outside the table's folder, one picture with two labels, or unknown parts.
     """
+    if not rows:
+        raise DataError(f"{name} has a header and no rows. Expected one row per picture.")
     rows = [Row(row.number, _path(row, folder, inside, exists), row.label, row.group, row.split) for row in rows]
     _refuse_outside(rows, name)
     unlabelled = [row for row in rows if not row.label]

@@ -112,7 +112,8 @@ def _said(file: Path, moved: Sequence[Placed], left_out: Sequence[str], n_same: 
         else "",
         f"confirms {_counted(n_same, 'label')}" if n_same else "",
     ]
-    return f"{file} {', '.join(filter(None, parts)) or 'names only pictures that are not used'}."
+    nothing = "names only pictures that are not used" if wanted else "names no picture"
+    return f"{file} {', '.join(filter(None, parts)) or nothing}."
 
 
 def _counted(n: int, noun: str) -> str:
