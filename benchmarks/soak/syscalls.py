@@ -5,7 +5,7 @@ folder has its name by then, and in every tenth place, the command is given agai
 to say that it is there. What it makes has to be what a command makes that was never killed, but for times, and nothing
 may lie beside it. In the other places it is given again until it has removed what was left and begins anew.
 
-python -m benchmarks.soak.syscalls
+python -m benchmarks.soak.syscalls [train] [study] [export]      all three where none is named
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ Dies = Callable[[int, Step], bool]
 TOY = ("--backbone", "toy", "--threads", "1")
 
 
-def main() -> None:
-    """Kills each command at every step, and looks at what it left."""
+def main(*names: str) -> None:
+    """Kills each command at every step, or those that are named, and looks at what it left."""
     figures = {}
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         root = Path(name)
@@ -48,11 +48,11 @@ def main() -> None:
         install_toy_backbone(patch, root / "packages")
         photos = str(draw_folder(root / "shapes", per_class=16))
         study = ("study", photos, *TOY, "--vary", "lr=1e-4,1e-3", "--seeds", "1", "--head", "C", "--epochs", "2")
-        for words in (
-            ("train", photos, *TOY),
-            (*study, "--resume"),
-            ("export", str(root / "train-alone" / "made"), "--onnx"),
-        ):
+        train, trained = ("train", photos, *TOY), root / "trained" / "made"
+        assert ended(train, trained) == 0
+        for words in (train, (*study, "--resume"), ("export", str(trained), "--onnx")):
+            if names and words[0] not in names:
+                continue
             figures[words[0]] = kill_everywhere(root, words)
             print(words[0], figures[words[0]], flush=True)
     record(
@@ -65,7 +65,7 @@ def main() -> None:
 def kill_everywhere(root: Path, words: tuple[str, ...]) -> dict[str, object]:
     """Kills a command at each of its steps; returns how many there were, and what was not as promised."""
     alone, steps, place = root / f"{words[0]}-alone" / "made", root / "steps", root / "killed"
-    assert ended(words, root / "warm" / "made") == 0
+    assert ended(words, root / f"{words[0]}-warm" / "made") == 0
     assert ended(words, alone, told=steps) == 0
     n_steps, wanted = len(steps.read_text().splitlines()), content(alone)
     faults, n_kills, n_whole = [], 0, 0
@@ -156,4 +156,4 @@ def content(made: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

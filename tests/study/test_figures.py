@@ -95,6 +95,8 @@ def test_guessing_is_a_line_where_it_is_near_and_words_where_it_is_not():
     axes = axes_of(draw_effect, near, chance=0.2, n_seeds=3)
     assert axes.get_ylim()[0] < 20
     assert [text.get_text() for text in axes.texts] == ["guessing 20 %"]
+    axes = axes_of(draw_effect, near, chance=0.99, n_seeds=3)  # everything is worse
+    assert axes.get_ylim()[1] > 99
     axes = axes_of(draw_effect, far, chance=0.2, n_seeds=3)
     assert axes.get_ylim()[0] > 50
     assert [text.get_text() for text in axes.texts] == ["guessing 20 % is below"]
@@ -140,6 +142,12 @@ def test_curves_are_told_apart_without_colour():
     assert (training.get_linestyle(), validation.get_linestyle()) == ("--", "-")
     assert (training.get_color(), validation.get_color()) == (ORANGE, BLUE)
     assert axes.get_title(loc="left") == "lr\N{NO-BREAK SPACE}0.001 (best)"
+
+
+def test_epochs_are_counted_in_whole_numbers():
+    best = next(each for each in learned(one_axis()) if each.best)
+    axes = axes_of(draw_curves, best, figure="loss", limits=(2, 2.0))
+    assert all(place == int(place) for place in axes.get_xticks())
 
 
 def test_every_setting_of_a_search_has_a_line_and_the_best_is_on_top():

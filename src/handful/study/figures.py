@@ -142,6 +142,8 @@ def draw_curves(
         figure: which of the two.
         limits: the last epoch and the highest loss on the axes.
     """
+    from matplotlib.ticker import MaxNLocator
+
     factor = 100 if figure == "accuracy" else 1
     training, validation = learned.accuracy if figure == "accuracy" else learned.loss
     for band, color, label, style in ((training, ORANGE, "training", "--"), (validation, BLUE, "validation", "-")):
@@ -153,6 +155,7 @@ def draw_curves(
         fontweight="bold" if learned.best else "normal",
     )
     axes.set(xlabel="epoch", ylabel="accuracy, %" if figure == "accuracy" else "log loss")
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     axes.set(xlim=(0, limits[0] + 0.5), ylim=(0, 101 if figure == "accuracy" else limits[1]))
     if learned.ended:
         axes.text(0.98, 0.5, learned.ended, transform=axes.transAxes, ha="right", fontsize=SMALL, color=INK)
@@ -213,7 +216,7 @@ def _fit(axes: Axes, effect: Effect, *, chance: float) -> None:
     shown = [dot.accuracy for dot in effect.dots]
     low, high = (100 * min(shown), 100 * max(shown)) if shown else (0.0, 100.0)
     on_axis = low < 100 * chance + NEAR_CHANCE
-    low = min(low, 100 * chance) if on_axis else low
+    low, high = (min(low, 100 * chance), max(high, 100 * chance)) if on_axis else (low, high)
     room = 0.12 * max(high - low, 1.0)
     axes.set_ylim(max(low - 1.5 * room, -2.0), min(high + room, 101.0))
     if on_axis:
