@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-from handful.core.errors import DataError
+from handful.core.errors import DataError, HandfulError
 from handful.images.layout import looks_like_picture
 from handful.images.listing import is_table, read_paths
+from handful.images.rows import RowPlace, open_rows
 from handful.images.sources import Entry, Found, is_hidden
 from handful.images.unreadable import UnreadableError
 
@@ -62,7 +64,7 @@ class RemoteSource:
         while waiting:
             folder = waiting.pop()
             at = f"{self.root}/{folder}" if folder else self.root
-            found: list[dict[str, Any]] = self._asked(partial(self.files.ls, at, detail=True), at)
+            found: list[dict[str, Any]] = self.asked(partial(self.files.ls, at, detail=True), at)
             children = {str(facts["name"]).rstrip("/").removeprefix(f"{self.root}/"): facts for facts in found}
             self.stamps.clear()
             below = []
@@ -77,7 +79,7 @@ class RemoteSource:
 
     def size(self, name: str) -> int:
         """Returns the size in bytes; 0 where the service does not say. See `ListedSource`."""
-        return int(self._asked(partial(self.files.size, self._at(name)), self._at(name)) or 0)
+        return int(self.asked(partial(self.files.size, self._at(name)), self._at(name)) or 0)
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of one file.
@@ -86,8 +88,18 @@ class RemoteSource:
             UnreadableError: there is no such file, or it must not be read.
             DataError: the service does not answer.
         """
-        data: bytes = self._asked(partial(self.files.cat_file, self._at(name)), self._at(name))
+        data: bytes = self.asked(partial(self.files.cat_file, self._at(name)), self._at(name))
         return data
+
+    def opened(self, name: str) -> BinaryIO:
+        """Opens a file that is read piece by piece.
+
+        Raises:
+            UnreadableError: as in `read`.
+            DataError: as there.
+        """
+        stream: BinaryIO = self.asked(partial(self.files.open, self._at(name), "rb"), self._at(name))
+        return stream
 
     def _at(self, name: str) -> str:
         """Returns where a file is; a table may name files of the same service by their whole addresses."""
@@ -95,12 +107,19 @@ class RemoteSource:
             return str(self.files._strip_protocol(name))
         return f"{self.root}/{name}"
 
-    def _asked(self, ask: Callable[[], T], what: str) -> T:
-        """Returns an answer of the service; asks again where there is none."""
+    def asked(self, ask: Callable[[], T], what: str) -> T:
+        """Returns an answer of the service; asks again where there is none.
+
+        Raises:
+            UnreadableError: that there is nothing is an answer.
+            DataError: there is none.
+        """
         pauses = iter(PAUSES)
         while True:
             try:
                 return ask()
+            except (UnreadableError, HandfulError):
+                raise
             except ABSENT as error:
                 raise UnreadableError(f"cannot be read: {_reason(error)}", lasting=False) from None
             except Exception as error:  # of the service's own library
@@ -141,7 +160,7 @@ class RemotePlace:
                 if not entry.is_folder and looks_like_picture(entry.name, films=films):
                     yield Found(f"{self.source.address}/{entry.name}", self.source, entry.name)
         elif is_table(self.name):
-            with self.source.files.open(f"{self.source.root}/{self.name}", "rb") as stream:
+            with _expecting(self.path), self.source.opened(self.name) as stream:
                 yield from (Found(name, self.source, name) for name in read_paths(stream, self.path))
         else:
             yield Found(self.path, self.source, self.name)
@@ -151,7 +170,7 @@ class RemotePlace:
         return self.source.stamps.get(inner, "")
 
 
-def open_remote(address: str) -> RemotePlace:
+def open_remote(address: str) -> RemotePlace | RowPlace:
     """Opens what the user named by an address; credentials are the environment's, as its library reads them.
 
     Raises:
@@ -169,13 +188,24 @@ def open_remote(address: str) -> RemotePlace:
         ) from None
     folder = RemoteSource(whole, files, str(root).rstrip("/"))
     name = whole.rpartition("/")[2]
-    if is_table(name) or looks_like_picture(name):
-        return RemotePlace(address, _parent(folder), Path(_parent(folder).root), name)
-    try:
+    parent = _parent(folder)
+    with _expecting(address):
+        if rows := open_rows(partial(parent.opened, name), whole, asked=parent.asked):
+            stamp = _stamp(parent.asked(partial(files.info, folder.root), whole))
+            return RowPlace(address, rows, Path(folder.root), stamp)
+        if is_table(name) or looks_like_picture(name):
+            return RemotePlace(address, parent, Path(parent.root), name)
         next(folder.entries(), None)
+    return RemotePlace(address, folder, Path(folder.root), "")
+
+
+@contextmanager
+def _expecting(address: str) -> Iterator[None]:
+    """Says what can be named, where there is nothing."""
+    try:
+        yield
     except UnreadableError as error:
         raise DataError(f"{address}: {error}. Expected a folder of pictures, a picture or a table.") from None
-    return RemotePlace(address, folder, Path(folder.root), "")
 
 
 def _parent(source: RemoteSource) -> RemoteSource:
@@ -183,9 +213,7 @@ def _parent(source: RemoteSource) -> RemoteSource:
 
 
 def _stamp(facts: dict[str, Any]) -> str:
-    changed = next(
-        (str(facts[key]) for key in ("ETag", "etag", "LastModified", "updated", "mtime") if key in facts), ""
-    )
+    changed = next((str(facts[key]) for key in CHANGED if key in facts), "")
     return f"{facts.get('size')}.{changed}"
 
 
