@@ -29,6 +29,9 @@ PAUSES = (1.0, 4.0, 16.0)
 ABSENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """What is an answer, and no fault of the way to it."""
 
+CREDENTIALS = "AWS_ACCESS_KEY_ID and so on, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_CONNECTION_STRING"
+"""Where the usual services' libraries look for them first."""
+
 CHANGED = ("ETag", "etag", "LastModified", "updated", "mtime")
 """What file systems call that which tells when a file changed."""
 
@@ -114,22 +117,23 @@ class RemoteSource:
             UnreadableError: that there is nothing is an answer.
             DataError: there is none.
         """
-        pauses = iter(PAUSES)
+        pauses = list(PAUSES)
         while True:
             try:
                 return ask()
             except (UnreadableError, HandfulError):
                 raise
-            except ABSENT as error:
-                raise UnreadableError(f"cannot be read: {_reason(error)}", lasting=False) from None
             except Exception as error:  # of the service's own library
-                pause = next(pauses, None)
-                if pause is None:
+                lacks = _lacks_credentials(error)
+                if isinstance(error, ABSENT) and not lacks:
+                    raise UnreadableError(f"cannot be read: {_reason(error)}", lasting=False) from None
+                if lacks or not pauses:
                     raise DataError(
-                        f"{what} cannot be read: {_reason(error)}. It was asked for {len(PAUSES) + 1} times; check the "
-                        "address, the network and your credentials for it, and give the command again."
+                        f"{what} cannot be read: {_reason(error)}. It was asked for {1 + len(PAUSES) - len(pauses)} "
+                        f"times; check the address, the network and your credentials ({CREDENTIALS}), and give the "
+                        "command again."
                     ) from error
-                sleep(pause)
+                sleep(pauses.pop(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +184,18 @@ def open_remote(address: str) -> RemotePlace | RowPlace:
 
     whole = address.rstrip("/")
     try:
-        files, root = fsspec.url_to_fs(whole)
+        fsspec.get_filesystem_class(fsspec.utils.get_protocol(whole))
     except (ImportError, ValueError) as error:
         raise DataError(
             f"{address} cannot be opened: {error}. fsspec has a library for each kind of address: s3fs (s3://), gcsfs "
             "(gs://), adlfs (az://), aiohttp (http://, https://); pip install it on every machine that reads."
         ) from None
+    try:
+        files, root = fsspec.url_to_fs(whole)
+    except Exception as error:  # of the service's own library
+        raise DataError(
+            f"{address} cannot be opened: {_reason(error)}. Check the address, and your credentials ({CREDENTIALS})."
+        ) from error
     folder = RemoteSource(whole, files, str(root).rstrip("/"))
     name = whole.rpartition("/")[2]
     parent = _parent(folder)
@@ -205,7 +215,9 @@ def _expecting(address: str) -> Iterator[None]:
     try:
         yield
     except UnreadableError as error:
-        raise DataError(f"{address}: {error}. Expected a folder of pictures, a picture or a table.") from None
+        raise DataError(
+            f"{address}: {error}. Expected a folder of pictures, a picture or a table, and credentials for it."
+        ) from None
 
 
 def _parent(source: RemoteSource) -> RemoteSource:
@@ -215,6 +227,11 @@ def _parent(source: RemoteSource) -> RemoteSource:
 def _stamp(facts: dict[str, Any]) -> str:
     changed = next((str(facts[key]) for key in CHANGED if key in facts), "")
     return f"{facts.get('size')}.{changed}"
+
+
+def _lacks_credentials(error: Exception) -> bool:
+    """Returns whether no other file will be given either: there are no credentials, or they are not valid any more."""
+    return "credential" in type(error).__name__.lower() or "expired" in str(error).lower()
 
 
 def _reason(error: Exception) -> str:
