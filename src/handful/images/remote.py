@@ -200,7 +200,8 @@ def open_remote(address: str) -> RemotePlace | RowPlace:
     name = whole.rpartition("/")[2]
     parent = _parent(folder)
     with _expecting(address):
-        if rows := open_rows(partial(parent.opened, name), whole, asked=parent.asked):
+        opening = partial(open_rows, partial(parent.opened, name), whole, asked=parent.asked)
+        if rows := parent.asked(opening, whole):
             stamp = _stamp(parent.asked(partial(files.info, folder.root), whole))
             return RowPlace(address, rows, Path(folder.root), stamp)
         if is_table(name) or looks_like_picture(name):
