@@ -129,6 +129,7 @@ def cluster_that_loses_a_node(root: Path, number: int) -> Iterator[None]:
         patch.setattr(Unfinished, "save", watching)
         try:
             yield
+            assert not nodes
         finally:
             ray.shutdown()
             cluster.shutdown()
