@@ -71,7 +71,7 @@ def test_a_row_without_a_picture_and_one_that_is_damaged_say_so_and_cost_no_othe
     path = write(tmp_path / "new.parquet", {"image": values}, group=200)
     found = list(open_place(path).find())
     assert (read(found[0]), read(found[2])) == (b"first", FILES[0])
-    with pytest.raises(UnreadableError, match="there is no picture in this row"):
+    with pytest.raises(UnreadableError, match="there are no bytes of a picture in this row"):
         read(found[1])
     place = parquet.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
     data = bytearray(path.read_bytes())

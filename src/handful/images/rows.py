@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 from handful.core.errors import DataError
 from handful.core.parsed import MALFORMED, parse_json
 from handful.images.given import Row, lay_out
-from handful.images.held import as_file
 from handful.images.layout import Layout
 from handful.images.listing import COLUMNS, cell, find_columns, is_damage, open_parquet
 from handful.images.sources import Entry, Found
@@ -90,7 +89,9 @@ class RowSource:
         """
         with self.lock:
             value = self.asked(lambda: self._value(int(name)), self.title)
-        return as_file(value)
+        if value is None:
+            raise UnreadableError("there are no bytes of a picture in this row")
+        return bytes(value)
 
     def _value(self, row: int) -> Any:
         try:
