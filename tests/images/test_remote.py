@@ -101,6 +101,36 @@ def test_a_service_that_answers_at_times_is_asked_again_and_one_that_never_does_
         source.read("b/000.png")
 
 
+class NoCredentialsError(Exception):
+    """What the library of S3 raises; others have errors of such names too."""
+
+
+@pytest.mark.parametrize("fault", [NoCredentialsError("Unable to locate"), PermissionError("The token has expired.")])
+def test_without_valid_credentials_the_work_stops_at_once_and_no_picture_is_blamed(stored, monkeypatch, fault):
+    address, _ = stored
+    monkeypatch.setattr(remote, "PAUSES", (1e6,))
+    source = open_place(address).source
+
+    def refusing(path):
+        raise fault
+
+    monkeypatch.setattr(source.files, "cat_file", refusing)
+    with pytest.raises(DataError, match=r"b/000\.png cannot be read: .*your credentials \(AWS_ACCESS_KEY_ID"):
+        source.read("b/000.png")
+    monkeypatch.setattr(source.files, "cat_file", lambda path: (_ for _ in ()).throw(PermissionError("Forbidden")))
+    with pytest.raises(UnreadableError, match="PermissionError: Forbidden"):
+        source.read("b/000.png")
+
+
+def test_a_library_that_refuses_the_address_is_quoted_with_what_to_set(monkeypatch):
+    def refusing(*given, **settings):
+        raise ValueError("Must provide either a connection_string or account_name with credentials!")
+
+    monkeypatch.setattr(fsspec.implementations.memory.MemoryFileSystem, "_strip_protocol", refusing)
+    with pytest.raises(DataError, match=r"cannot be opened: ValueError: Must provide.*AZURE_STORAGE_CONNECTION_STRING"):
+        open_place("memory://bucket/new")
+
+
 @pytest.mark.parametrize("address", ["nothing-known://bucket/new", "adl://x/y"])
 def test_an_address_without_its_library_says_what_to_install(address):
     with pytest.raises(DataError, match=r"cannot be opened: .*adlfs \(az://\).*pip install it on every machine"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from handful.core.errors import ConfigError, MissingExtraError
 from handful.core.records import Prediction, Skipped
+from handful.report import answers as tables
 from handful.report import as_record, check_table, write_answers
 
 CLASSES = ("cat", "dog", "=elk")
@@ -79,9 +81,27 @@ def test_a_parquet_table_has_types(tmp_path, top):
     assert (failed["p_dog"] if top is None else failed["predicted_2"]) is None
 
 
+@pytest.mark.parametrize("n_numbers", [1, 2**22])
+def test_features_are_a_column_of_vectors_and_the_file_says_of_which_networks(tmp_path, monkeypatch, n_numbers):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(tables, "NUMBERS", n_numbers)  # a row at a time, or all
+    seen = np.array([[0.1, -2.0, 3e38], [1e-45, 0.0, 7.0]], dtype=np.float32)
+    rows = [replace(answer, features=row) for answer, row in zip(ANSWERS[:2], seen, strict=True)]
+    records = (as_record(answer, CLASSES, top=1) for answer in (*rows, ANSWERS[2]))
+    networks = [{"backbone": "left", "n_features": 2}, {"backbone": "right", "n_features": 1}]
+    write_answers(tmp_path / "a.parquet", records, CLASSES, top=1, networks=networks)
+    table = parquet.read_table(tmp_path / "a.parquet")
+    assert str(table.schema.field("features").type) == "fixed_size_list<element: float>[3]"
+    assert table["features"].to_pylist() == [*seen.tolist(), None]
+    assert np.array_equal(np.stack(table.to_pandas()["features"][:2]), seen)
+    assert json.loads(table.schema.metadata[b"features"]) == networks
+
+
 def test_other_names_of_files_are_refused_and_a_missing_extra_names_the_command(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"ends in .csv, .jsonl, .parquet, so that no other is lost"):
         check_table(tmp_path / "up.png")
+    with pytest.raises(ConfigError, match=r"--features go into a Parquet table, and --out is '.*a\.csv'"):
+        check_table(tmp_path / "a.csv", features=True)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'handful\[parquet\]'"):
         check_table(tmp_path / "a.parquet")

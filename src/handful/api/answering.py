@@ -14,7 +14,7 @@ from handful.core.progress import Advance, Progress
 from handful.core.records import Prediction, Skipped
 from handful.evaluate import are_unlike, are_unsure, prediction_sets
 from handful.images import Found
-from handful.transfer import Examined, Model, examine_unchecked
+from handful.transfer import Examined, Model, joined, judge, see_unchecked
 
 PORTION = 512
 """Files whose features are held at a time: few enough to lose little when stopped, and for memory (3 MB of features);
@@ -30,7 +30,7 @@ def answer(model: Model, found: Sequence[Found], *, threads: int, progress: Prog
 
 
 def answer_portion(
-    model: Model, found: Sequence[Found], *, threads: int, progress: Progress
+    model: Model, found: Sequence[Found], *, threads: int, progress: Progress, with_features: bool = False
 ) -> list[Prediction | Skipped]:
     """Returns an answer for every file, in order, or why there is none; the features of all are held at once."""
     tried = [each for each in found if not each.reason]
@@ -38,10 +38,14 @@ def answer_portion(
     answers: dict[str, Prediction] = {}
     if tried:
         with limit_threads(threads):
-            examined, faults = examine_unchecked(model, tried, threads=threads, progress=progress)
+            features, faults = see_unchecked(model, tried, threads=threads, progress=progress)
+            examined = judge(model, features)
         reasons |= {tried[row].name: reason for row, reason in faults.items()}
         readable = [each.name for each in tried if each.name not in reasons]
         answers = {each.path: each for each in answers_of(model, readable, examined)}
+        if with_features:
+            seen = zip(answers.values(), joined(features), strict=True)
+            answers = {each.path: replace(each, features=row) for each, row in seen}
     return [answers[name] if name in answers else Skipped(name, reasons[name]) for name in (one.name for one in found)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from handful import export
 from handful.api.answering import PORTION, Steps
-from handful.api.portions import Portion, found_at, records_of
+from handful.api.portions import Portion, Wanted, found_at, records_of
 from handful.api.spread import spread
 from handful.api.unfinished import Unfinished, open_unfinished
 from handful.core.cluster import Cluster, opened
@@ -23,7 +23,7 @@ from handful.images import Place, Sorter, open_place, plan_sorting
 from handful.images.sorting import UNSURE, By
 from handful.report import check_table, write_answers
 from handful.report.answers import Record
-from handful.transfer import Model
+from handful.transfer import Model, describe_features
 
 MOST_TOLD = 5
 """Pictures that are named where something was wrong with many."""
@@ -67,7 +67,7 @@ def predict_into(
     out: Path,
     paths: Sequence[Path | str],
     *,
-    top: int | None,
+    wanted: Wanted,
     sort_into: Path | None,
     by: By,
     ray: str | None,
@@ -75,16 +75,17 @@ def predict_into(
     progress: Progress,
 ) -> Written:
     """Writes a model's answers into a table; see `Classifier.predict_into`."""
-    check_table(out)
-    if top is not None and top < 1:
-        raise ConfigError(f"top is {top}; expected a number of classes, at least 1.")
+    check_table(out, features=wanted.features)
+    if wanted.top is not None and wanted.top < 1:
+        raise ConfigError(f"top is {wanted.top}; expected a number of classes, at least 1.")
     _remove_finished(out)
     _refuse_existing(out)
     places = [open_place(path) for path in paths]
     sorter = None if sort_into is None else plan_sorting(sort_into, by, places, model.classes)
     facts = {
         "the model": export.fingerprint(model)[:12],
-        "--top": top,
+        "--top": wanted.top,
+        "--features": wanted.features,
         "what is predicted": [str(path) for path in paths],
         **versions(),
     }
@@ -93,11 +94,12 @@ def predict_into(
         progress.say(f"Finding the pictures in {', '.join(str(path) for path in paths[:3])}.")
         unfinished.begin(facts, places, films=model.reading.fps is not None)
         written = Written(out, unfinished.n_pictures, unfinished.n_done, Counter(dict.fromkeys(model.classes, 0)))
-        _answer(model, unfinished, places, top=top, cluster=cluster, threads=threads, progress=progress)
+        _answer(model, unfinished, places, wanted=wanted, cluster=cluster, threads=threads, progress=progress)
         if sorter is not None:
             _sort(sorter, unfinished, places, written, progress=progress)
         _refuse_existing(out)
-        write_answers(out, _counted(unfinished, written), model.classes, top=top)
+        networks = describe_features(model) if wanted.features else []
+        write_answers(out, _counted(unfinished, written), model.classes, top=wanted.top, networks=networks)
     unfinished_path(out).unlink()
     return written
 
@@ -127,7 +129,7 @@ def _answer(
     unfinished: Unfinished,
     places: Sequence[Place],
     *,
-    top: int | None,
+    wanted: Wanted,
     cluster: Cluster | None,
     threads: int | None,
     progress: Progress,
@@ -140,9 +142,11 @@ def _answer(
     with progress.stage("Predicting", unfinished.n_pictures) as advance:
         advance(n_done)
         if cluster is None:
-            answered = _here(model, portions, places, top=top, threads=threads, advance=advance, progress=progress)
+            answered = _here(
+                model, portions, places, wanted=wanted, threads=threads, advance=advance, progress=progress
+            )
         else:
-            answered = spread(cluster, model, portions, places, top=top, advance=advance)
+            answered = spread(cluster, model, portions, places, wanted=wanted, advance=advance)
         for portion, records in answered:
             unfinished.save(list(zip((each.number for each in portion), records, strict=True)))
 
@@ -152,7 +156,7 @@ def _here(
     portions: Iterable[Portion],
     places: Sequence[Place],
     *,
-    top: int | None,
+    wanted: Wanted,
     threads: int | None,
     advance: Advance,
     progress: Progress,
@@ -161,7 +165,7 @@ def _here(
     n_threads = count_threads(threads)
     for portion in portions:
         steps = Steps(model, advance, progress)
-        yield portion, records_of(model, portion, places, top=top, threads=n_threads, progress=steps)
+        yield portion, records_of(model, portion, places, wanted=wanted, threads=n_threads, progress=steps)
         advance(sum(1 for each in portion if each.reason))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from handful.api.answering import answer_portion
 from handful.api.unfinished import Listed
@@ -15,12 +16,25 @@ Portion = Sequence[Listed]
 """At most `answering.PORTION` pictures of the list, in order: what is answered whole or not at all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of each picture.
+
+    Attributes:
+        top: see `as_record`.
+        features: what the networks see, beside the answer.
+    """
+
+    top: int | None = None
+    features: bool = False
+
+
 def records_of(
     model: Model,
     portion: Portion,
     places: Sequence[Place],
     *,
-    top: int | None,
+    wanted: Wanted,
     threads: int,
     progress: Progress,
 ) -> list[str]:
@@ -30,13 +44,13 @@ def records_of(
         model: answers.
         portion: some of the pictures.
         places: what the user named, opened.
-        top: as in `as_record`.
+        wanted: of each picture.
         threads: for decoding and for the network; no number depends on it.
         progress: told about every square.
     """
     found = [found_at(each, places) for each in portion]
-    answers = answer_portion(model, found, threads=threads, progress=progress)
-    return [as_line(as_record(answer, model.classes, top=top)) for answer in answers]
+    answers = answer_portion(model, found, threads=threads, progress=progress, with_features=wanted.features)
+    return [as_line(as_record(answer, model.classes, top=wanted.top)) for answer in answers]
 
 
 def found_at(listed: Listed, places: Sequence[Place]) -> Found:

@@ -13,6 +13,7 @@ from handful import export
 from handful.api.answering import answer
 from handful.api.bulk import Written, predict_into
 from handful.api.data import as_wanted
+from handful.api.portions import Wanted
 from handful.core.errors import DataError
 from handful.core.machine import count_threads
 from handful.core.progress import Progress, Silent
@@ -104,6 +105,7 @@ class Classifier:
         pictures: str | PathLike[str] | Sequence[str | PathLike[str]],
         *,
         top: int | None = None,
+        features: bool = False,
         sort_into: str | PathLike[str] | None = None,
         by: By = "link",
         ray: str | None = None,
@@ -120,6 +122,8 @@ class Classifier:
             out: a new .csv, .jsonl or .parquet file.
             pictures: a picture, a folder or an archive of pictures, a table that lists them, or several of these.
             top: write the probabilities of so many classes, the most probable first; of all where None.
+            features: write what the networks see in each picture too, float32 (D,), into a .parquet file: several
+                networks side by side, each averaged over its views. The file says which networks these are.
             sort_into: a folder to sort the pictures into, by answer; the doubtful ones go into its folder _unsure.
             by: "link" or "copy".
             ray: the address of a Ray cluster that answers, as in `cluster.opened`; every node has to reach the pictures
@@ -141,7 +145,7 @@ class Classifier:
             self.model,
             Path(out),
             paths,
-            top=top,
+            wanted=Wanted(top, features),
             sort_into=None if sort_into is None else Path(sort_into),
             by=by,
             ray=ray,

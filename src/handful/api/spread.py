@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from handful import export
-from handful.api.portions import Portion, records_of
+from handful.api.portions import Portion, Wanted, records_of
 from handful.core.cluster import TRIES, Cluster, Kind, Lost, Ref, done, node_name, require
 from handful.core.errors import DataError
 from handful.core.progress import Advance, Silent
@@ -31,13 +31,15 @@ class Asked:
         kind: of the nodes that may answer.
         model: where the cluster keeps the files of its bundle.
         paths: what the user named, from the root, or addresses.
-        top: see `as_record`.
+        wanted: of each picture.
+        cores: of a task.
     """
 
     kind: Kind
     model: Ref
     paths: tuple[str, ...]
-    top: int | None
+    wanted: Wanted
+    cores: int
 
 
 def spread(
@@ -46,7 +48,7 @@ def spread(
     portions: Iterable[Portion],
     places: Sequence[Place],
     *,
-    top: int | None,
+    wanted: Wanted,
     advance: Advance,
 ) -> Iterator[tuple[Portion, list[str]]]:
     """Yields portions with what `records_of` makes of them on the cluster, in the order in which they are done.
@@ -56,7 +58,7 @@ def spread(
         model: answers; its bundle goes to every node once.
         portions: taken as places become free.
         places: what the user named; every node has to reach it by the same name.
-        top: as in `as_record`.
+        wanted: of each picture.
         advance: moves the bar of pictures.
 
     Raises:
@@ -64,9 +66,12 @@ def spread(
     """
     import ray
 
-    asked = Asked(cluster.kind, ray.put(export.pack(model)), tuple(place.address for place in places), top)
-    task = ray.remote(_answer).options(num_cpus=1, max_retries=TRIES)
-    for portion, records in done(lambda portion: task.remote(asked, portion), portions, cores=1, lost=_lost):
+    n_gpus = int(cluster.beside > 0 and any(member.trunk.engine.name == "cuda" for member in model.members))
+    cores = cluster.beside if n_gpus else 1  # which decode for it
+    paths = tuple(place.address for place in places)
+    asked = Asked(cluster.kind, ray.put(export.pack(model)), paths, wanted, cores)
+    task = ray.remote(_answer).options(num_cpus=cores, num_gpus=n_gpus, max_retries=TRIES)
+    for portion, records in done(lambda portion: task.remote(asked, portion), portions, cores=cores, lost=_lost):
         yield portion, records
         advance(len(portion))
 
@@ -81,9 +86,9 @@ def _lost(portion: Portion) -> Lost:
 def _answer(asked: Asked, portion: Portion) -> list[str]:
     """A task: returns the records of a portion."""
     require(asked.kind)
-    model, places = _model(asked.model), _places(asked.paths)
-    threads = READERS if any(isinstance(place.path, str) for place in places) else 1
-    return records_of(model, portion, places, top=asked.top, threads=threads, progress=Silent())
+    model, places = _model(asked.model), _places(asked.paths, asked.model)
+    threads = max(asked.cores, READERS if any(isinstance(place.path, str) for place in places) else 1)
+    return records_of(model, portion, places, wanted=asked.wanted, threads=threads, progress=Silent())
 
 
 @lru_cache(maxsize=1)
@@ -95,8 +100,8 @@ def _model(files: Ref) -> Model:
 
 
 @lru_cache(maxsize=1)
-def _places(paths: tuple[str, ...]) -> list[Place]:
-    """Returns what the user named, opened once in each worker."""
+def _places(paths: tuple[str, ...], call: Ref) -> list[Place]:
+    """Returns what the user named, opened once in each worker and for each call, between which it may have changed."""
     try:
         return [open_place(path_or_address(path)) for path in paths]
     except DataError as error:

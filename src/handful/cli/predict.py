@@ -35,6 +35,9 @@ def predict(
     top: Annotated[
         int | None, typer.Option(min=1, help="Give so many classes, the most probable first, and no others.")
     ] = None,
+    features: Annotated[
+        bool, typer.Option("--features", help="Write what the networks see in each picture too, into a .parquet --out.")
+    ] = False,
     sort_into: Annotated[
         Path | None, typer.Option(help="Sort the pictures into class folders in this folder; doubtful ones in _unsure.")
     ] = None,
@@ -58,18 +61,19 @@ def predict(
     classifier = api.load(run)
     if sort_into is not None and out is None:
         out = sort_into / "predictions.csv"
-    if out is None and ray is not None:
-        raise ConfigError("--ray is for many pictures, whose answers go into a table. Name it with --out.")
+    if out is None and (features or ray is not None):
+        what = "--features" if features else "--ray"
+        raise ConfigError(f"{what} is for many pictures, whose answers go into a table. Name it with --out.")
     if out is None:
         found = classifier.predict(pictures, threads=threads, progress=Bars())
         if not found.answers:
             raise _none_readable(len(found.skipped), found.skipped)
         Answer(as_json).give(_lines(found, classifier, top), _value(found, classifier))
         return
-    options: dict[str, Any] = {"top": top, "sort_into": sort_into, "by": by, "ray": ray, "threads": threads}
+    options: dict[str, Any] = {"top": top, "features": features, "sort_into": sort_into, "by": by, "ray": ray}
     kept = f"the answers so far are kept beside {out}, and the same command goes on from there"
     with told_when_stopped(lambda: kept):
-        written = classifier.predict_into(out, pictures, **options, progress=Bars())
+        written = classifier.predict_into(out, pictures, **options, threads=threads, progress=Bars())
     if written.n_skipped == written.n_pictures:
         raise _none_readable(written.n_skipped, written.skipped)
     Answer(as_json).give(_told(written), _counts(written))

@@ -97,10 +97,12 @@ class Cluster:
     Attributes:
         kind: of its nodes; `require` it in every task.
         largest: cores of the largest node: no task may ask for more.
+        beside: cores for each GPU, on the node that has the fewest; 0 where no node has a GPU.
     """
 
     kind: Kind
     largest: int
+    beside: int
 
 
 def check_address(address: str) -> None:
@@ -273,7 +275,9 @@ def _alike(ray: ModuleType) -> Cluster:
     common = Kind(own.versions, own.code, first.processor)
     if unlike := {name: differing for name, kind in told if (differing := common.differences(kind))}:
         raise HandfulError(_refused(unlike))
-    return Cluster(common, int(max(node["Resources"]["CPU"] for node in nodes)))
+    resources = [node["Resources"] for node in nodes]
+    beside = [max(1, int(has["CPU"] / has["GPU"])) for has in resources if has.get("GPU", 0) >= 1]
+    return Cluster(common, int(max(has["CPU"] for has in resources)), min(beside, default=0))
 
 
 def _told(ray: ModuleType, nodes: Sequence[Mapping[str, Any]]) -> list[tuple[str, Kind]]:

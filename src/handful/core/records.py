@@ -285,10 +285,10 @@ class Prediction:
         path: the picture, as it was named in the call.
         label: the most probable class.
         proba: float64 (C,), sums to 1, in the order of the model's classes.
-        named: the classes that the true one is among as often as the model was asked to promise, in the order of the
-            model's classes; empty for a model without rules.
+        named: the classes that the true one is among as often as the model promised; empty for a model without rules.
         unsure: whether it is too uncertain for the risk of a wrong answer that the model was asked to keep.
         unlike: whether it looks like none of the training pictures; None for a model that does not know them.
+        features: float32 (D,), what the networks see in it; None where nobody asked for them.
     """
 
     path: str
@@ -297,6 +297,7 @@ class Prediction:
     named: tuple[str, ...] = ()
     unsure: bool = False
     unlike: bool | None = None
+    features: FeatureArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def read_table(data: bytes, name: str) -> list[Row]:
         MissingExtraError: a Parquet table, and pyarrow is not installed.
     """
     header, lines = _open(io.BytesIO(data), name)
-    columns = _columns(header, name, required=("path", "label"))
+    columns = find_columns(header, name, required=("path", "label"))
     rows = []
     for number, cells in lines:
         values = {field: cells[index].strip() for field, index in columns.items()}
@@ -76,7 +76,7 @@ def read_paths(stream: BinaryIO, name: str) -> Iterator[str]:
         MissingExtraError: a Parquet table, and pyarrow is not installed.
     """
     header, lines = _open(stream, name)
-    index = _columns(header, name, required=("path",))["path"]
+    index = find_columns(header, name, required=("path",))["path"]
     for _, cells in lines:
         if cells[index].strip():
             yield cells[index].strip()
@@ -173,21 +173,11 @@ def _even(lines: Iterable[list[str]], width: int, name: str) -> Iterator[tuple[i
 
 
 def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingExtraError("reading Parquet tables", "parquet") from None
+    table = open_parquet(stream, name)
+    import pyarrow
 
-    def fault(error: Exception) -> DataError:
-        return DataError(f"{name} cannot be read as a Parquet table: {error}. Write it again.")
-
-    try:
-        table = pyarrow.parquet.ParquetFile(stream)
-        header = [str(column) for column in table.schema_arrow.names]
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise fault(error) from None
-    kept = [header[index] for index in _columns(header, name).values()]
+    header = [str(column) for column in table.schema_arrow.names]
+    kept = [header[index] for index in find_columns(header, name).values()]
 
     def rows() -> Iterator[list[str]]:
         try:
@@ -195,9 +185,45 @@ def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int
                 columns = [batch.column(column).to_pylist() for column in kept]
                 yield from ([cell(value) for value in row] for row in zip(*columns, strict=True))
         except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise fault(error) from None
+            raise _damaged(name, error) from None
 
     return kept, enumerate(rows(), start=2)
+
+
+def open_parquet(stream: BinaryIO, name: str, **settings: Any) -> Any:
+    """Returns pyarrow's ParquetFile.
+
+    Args:
+        stream: the open file.
+        name: for messages.
+        settings: of ParquetFile.
+
+    Raises:
+        DataError: it is none.
+        MissingExtraError: pyarrow is not installed.
+        OSError: the file cannot be read.
+    """
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError("reading Parquet tables", "parquet") from None
+    try:
+        return pyarrow.parquet.ParquetFile(stream, **settings)
+    except Exception as error:
+        if is_damage(error):
+            raise _damaged(name, error) from None
+        raise
+
+
+def is_damage(error: BaseException) -> bool:
+    """Returns whether pyarrow says that a table is damaged, which it does by an OSError of no number at times."""
+    import pyarrow
+
+    return isinstance(error, pyarrow.ArrowException) or (type(error) is OSError and error.errno is None)
+
+
+def _damaged(name: str, error: Exception) -> DataError:
+    return DataError(f"{name} cannot be read as a Parquet table: {error}. Write it again.")
 
 
 def cell(value: Any) -> str:
@@ -209,7 +235,7 @@ def cell(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _columns(header: Sequence[str], name: str, *, required: Sequence[str] = ()) -> dict[str, int]:
+def find_columns(header: Sequence[str], name: str, *, required: Sequence[str] = ()) -> dict[str, int]:
     """Returns the positions of the columns that are there."""
     names = [cell.strip().lower() for cell in header]
     found = {}
@@ -227,7 +253,9 @@ def _columns(header: Sequence[str], name: str, *, required: Sequence[str] = ()) 
 
 
 def _expected(required: Sequence[str]) -> str:
-    return "the columns path and label, and perhaps group and split" if "label" in required else "a column path"
+    if "label" in required:
+        return f"the column{'s path and' if 'path' in required else ''} label, and perhaps group and split"
+    return "a column path, or in a Parquet table a column image of pictures' bytes"
 
 
 def _path(row: Row, folder: Path, inside: str, exists: Callable[[str], bool]) -> str:

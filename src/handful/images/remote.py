@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-from handful.core.errors import DataError
+from handful.core.errors import DataError, HandfulError
 from handful.images.layout import looks_like_picture
 from handful.images.listing import is_table, read_paths
+from handful.images.rows import RowPlace, open_rows
 from handful.images.sources import Entry, Found, is_hidden
 from handful.images.unreadable import UnreadableError
 
@@ -26,6 +28,9 @@ PAUSES = (1.0, 4.0, 16.0)
 
 ABSENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """What is an answer, and no fault of the way to it."""
+
+CREDENTIALS = "AWS_ACCESS_KEY_ID and so on, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_CONNECTION_STRING"
+"""Where the usual services' libraries look for them first."""
 
 CHANGED = ("ETag", "etag", "LastModified", "updated", "mtime")
 """What file systems call that which tells when a file changed."""
@@ -62,7 +67,7 @@ class RemoteSource:
         while waiting:
             folder = waiting.pop()
             at = f"{self.root}/{folder}" if folder else self.root
-            found: list[dict[str, Any]] = self._asked(partial(self.files.ls, at, detail=True), at)
+            found: list[dict[str, Any]] = self.asked(partial(self.files.ls, at, detail=True), at)
             children = {str(facts["name"]).rstrip("/").removeprefix(f"{self.root}/"): facts for facts in found}
             self.stamps.clear()
             below = []
@@ -77,7 +82,7 @@ class RemoteSource:
 
     def size(self, name: str) -> int:
         """Returns the size in bytes; 0 where the service does not say. See `ListedSource`."""
-        return int(self._asked(partial(self.files.size, self._at(name)), self._at(name)) or 0)
+        return int(self.asked(partial(self.files.size, self._at(name)), self._at(name)) or 0)
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of one file.
@@ -86,8 +91,18 @@ class RemoteSource:
             UnreadableError: there is no such file, or it must not be read.
             DataError: the service does not answer.
         """
-        data: bytes = self._asked(partial(self.files.cat_file, self._at(name)), self._at(name))
+        data: bytes = self.asked(partial(self.files.cat_file, self._at(name)), self._at(name))
         return data
+
+    def opened(self, name: str) -> BinaryIO:
+        """Opens a file that is read piece by piece.
+
+        Raises:
+            UnreadableError: as in `read`.
+            DataError: as there.
+        """
+        stream: BinaryIO = self.asked(partial(self.files.open, self._at(name), "rb"), self._at(name))
+        return stream
 
     def _at(self, name: str) -> str:
         """Returns where a file is; a table may name files of the same service by their whole addresses."""
@@ -95,22 +110,30 @@ class RemoteSource:
             return str(self.files._strip_protocol(name))
         return f"{self.root}/{name}"
 
-    def _asked(self, ask: Callable[[], T], what: str) -> T:
-        """Returns an answer of the service; asks again where there is none."""
-        pauses = iter(PAUSES)
+    def asked(self, ask: Callable[[], T], what: str) -> T:
+        """Returns an answer of the service; asks again where there is none.
+
+        Raises:
+            UnreadableError: that there is nothing is an answer.
+            DataError: there is none.
+        """
+        pauses = list(PAUSES)
         while True:
             try:
                 return ask()
-            except ABSENT as error:
-                raise UnreadableError(f"cannot be read: {_reason(error)}", lasting=False) from None
+            except (UnreadableError, HandfulError):
+                raise
             except Exception as error:  # of the service's own library
-                pause = next(pauses, None)
-                if pause is None:
+                lacks = _lacks_credentials(error)
+                if isinstance(error, ABSENT) and not lacks:
+                    raise UnreadableError(f"cannot be read: {_reason(error)}", lasting=False) from None
+                if lacks or not pauses:
                     raise DataError(
-                        f"{what} cannot be read: {_reason(error)}. It was asked for {len(PAUSES) + 1} times; check the "
-                        "address, the network and your credentials for it, and give the command again."
+                        f"{what} cannot be read: {_reason(error)}. It was asked for {1 + len(PAUSES) - len(pauses)} "
+                        f"times; check the address, the network and your credentials ({CREDENTIALS}), and give the "
+                        "command again."
                     ) from error
-                sleep(pause)
+                sleep(pauses.pop(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +164,7 @@ class RemotePlace:
                 if not entry.is_folder and looks_like_picture(entry.name, films=films):
                     yield Found(f"{self.source.address}/{entry.name}", self.source, entry.name)
         elif is_table(self.name):
-            with self.source.files.open(f"{self.source.root}/{self.name}", "rb") as stream:
+            with _expecting(self.path), self.source.opened(self.name) as stream:
                 yield from (Found(name, self.source, name) for name in read_paths(stream, self.path))
         else:
             yield Found(self.path, self.source, self.name)
@@ -151,7 +174,7 @@ class RemotePlace:
         return self.source.stamps.get(inner, "")
 
 
-def open_remote(address: str) -> RemotePlace:
+def open_remote(address: str) -> RemotePlace | RowPlace:
     """Opens what the user named by an address; credentials are the environment's, as its library reads them.
 
     Raises:
@@ -161,21 +184,41 @@ def open_remote(address: str) -> RemotePlace:
 
     whole = address.rstrip("/")
     try:
-        files, root = fsspec.url_to_fs(whole)
+        fsspec.get_filesystem_class(fsspec.utils.get_protocol(whole))
     except (ImportError, ValueError) as error:
         raise DataError(
             f"{address} cannot be opened: {error}. fsspec has a library for each kind of address: s3fs (s3://), gcsfs "
             "(gs://), adlfs (az://), aiohttp (http://, https://); pip install it on every machine that reads."
         ) from None
+    try:
+        files, root = fsspec.url_to_fs(whole)
+    except Exception as error:  # of the service's own library
+        raise DataError(
+            f"{address} cannot be opened: {_reason(error)}. Check the address, and your credentials ({CREDENTIALS})."
+        ) from error
     folder = RemoteSource(whole, files, str(root).rstrip("/"))
     name = whole.rpartition("/")[2]
-    if is_table(name) or looks_like_picture(name):
-        return RemotePlace(address, _parent(folder), Path(_parent(folder).root), name)
-    try:
+    parent = _parent(folder)
+    with _expecting(address):
+        opening = partial(open_rows, partial(parent.opened, name), whole, asked=parent.asked)
+        if rows := parent.asked(opening, whole):
+            stamp = _stamp(parent.asked(partial(files.info, folder.root), whole))
+            return RowPlace(address, rows, Path(folder.root), stamp)
+        if is_table(name) or looks_like_picture(name):
+            return RemotePlace(address, parent, Path(parent.root), name)
         next(folder.entries(), None)
-    except UnreadableError as error:
-        raise DataError(f"{address}: {error}. Expected a folder of pictures, a picture or a table.") from None
     return RemotePlace(address, folder, Path(folder.root), "")
+
+
+@contextmanager
+def _expecting(address: str) -> Iterator[None]:
+    """Says what can be named, where there is nothing."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise DataError(
+            f"{address}: {error}. Expected a folder of pictures, a picture or a table, and credentials for it."
+        ) from None
 
 
 def _parent(source: RemoteSource) -> RemoteSource:
@@ -183,10 +226,13 @@ def _parent(source: RemoteSource) -> RemoteSource:
 
 
 def _stamp(facts: dict[str, Any]) -> str:
-    changed = next(
-        (str(facts[key]) for key in ("ETag", "etag", "LastModified", "updated", "mtime") if key in facts), ""
-    )
+    changed = next((str(facts[key]) for key in CHANGED if key in facts), "")
     return f"{facts.get('size')}.{changed}"
+
+
+def _lacks_credentials(error: Exception) -> bool:
+    """Returns whether no other file will be given either: there are no credentials, or they are not valid any more."""
+    return "credential" in type(error).__name__.lower() or "expired" in str(error).lower()
 
 
 def _reason(error: Exception) -> str:

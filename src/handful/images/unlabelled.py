@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,7 @@ from handful.images.given import Given
 from handful.images.layout import Placed, looks_like_picture, some
 from handful.images.listing import is_table, read_paths
 from handful.images.remote import open_remote
+from handful.images.rows import RowPlace, open_rows
 from handful.images.sources import FolderSource, Found, JoinedSource, ListedSource, is_file, open_source, printable
 
 
@@ -104,13 +106,10 @@ class LocalPlace:
         return is_file(self.path) and isinstance(self.source, FolderSource)
 
     def _listed(self) -> Iterator[Found]:
-        try:
-            with self.path.open("rb") as stream:
-                for name in read_paths(stream, str(self.path)):
-                    inner = name.replace("\\", "/") if "\\" in name and not is_file(self.root / name) else name
-                    yield Found(name, self.source, inner)
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be read: {error.strerror}. Check its permissions.") from None
+        with _as_data_error(self.path), self.path.open("rb") as stream:
+            for name in read_paths(stream, str(self.path)):
+                inner = name.replace("\\", "/") if "\\" in name and not is_file(self.root / name) else name
+                yield Found(name, self.source, inner)
 
 
 def open_place(path: Path | str) -> Place:
@@ -124,7 +123,12 @@ def open_place(path: Path | str) -> Place:
     """
     if isinstance(path, str):
         return open_remote(path)
-    if is_file(path) and (is_table(path.name) or looks_like_picture(path.name)):
+    if is_file(path) and is_table(path.name):
+        with _as_data_error(path):
+            rows = open_rows(lambda: path.open("rb"), printable(path.as_posix()))
+        stamp = FolderSource(path.parent).stamp(path.name)
+        return RowPlace(path, rows, path.absolute(), stamp) if rows else _in_folder(path)
+    if is_file(path) and looks_like_picture(path.name):
         return _in_folder(path)
     try:
         source = open_source(path)
@@ -152,6 +156,14 @@ def read_unchecked(found: Found, config: ReadingConfig, *, full_scale: int, shor
     """
     data = read_within(found.source, found.inner, config.max_file_mb * 1e6)
     return decode(data, max_pixels=config.max_megapixels * 1e6, shortest=shortest).rgb(full_scale)
+
+
+@contextmanager
+def _as_data_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
 
 
 def _in_folder(path: Path) -> LocalPlace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,11 @@ Record = dict[str, Any]
 ROWS = 8192
 """Rows that are held at a time where a table is written by columns."""
 
+NUMBERS = 2**22
+"""Features that are held at a time; fewer rows where they are long."""
+
+FEATURES = "features"
+
 
 def as_record(answer: Prediction | Skipped, classes: Sequence[str], *, top: int | None) -> Record:
     """Returns an answer as values that JSON has: what a line of a .jsonl file holds.
@@ -32,13 +38,14 @@ def as_record(answer: Prediction | Skipped, classes: Sequence[str], *, top: int 
 
     Returns:
         path, predicted, confidence, unsure, unlike, named, error, proba (class to probability); without an answer all
-        but path and error are None.
+        but path and error are None. Features, where the answer has them, are a text: base64 of little-endian float32.
     """
     if isinstance(answer, Skipped):
         nothing = dict.fromkeys(("predicted", "confidence", "unsure", "unlike", "named"))
         return {"path": answer.path, **nothing, "error": answer.reason, "proba": None}
     order = range(len(classes)) if top is None else np.argsort(-answer.proba, kind="stable")[:top].tolist()
     proba = answer.proba.tolist()
+    seen = {} if answer.features is None else {FEATURES: b64encode(answer.features.astype("<f4").tobytes()).decode()}
     return {
         "path": answer.path,
         "predicted": answer.label,
@@ -48,19 +55,24 @@ def as_record(answer: Prediction | Skipped, classes: Sequence[str], *, top: int 
         "named": list(answer.named),
         "error": None,
         "proba": {classes[index]: proba[index] for index in order},
+        **seen,
     }
 
 
-def check_table(out: Path) -> None:
-    """Raises where answers cannot be written into a file of this name.
+def check_table(out: Path, *, features: bool = False) -> None:
+    """Raises where answers, or answers and features, cannot be written into a file of this name.
 
     Raises:
-        ConfigError: its name does not end in .csv, .jsonl or .parquet.
+        ConfigError: its name does not end in .csv, .jsonl or .parquet; features, and not in .parquet.
         MissingExtraError: a Parquet table, and pyarrow is not installed.
     """
     if out.suffix.lower() not in WRITERS:
         raise ConfigError(
             f"--out is {str(out)!r}; expected a file whose name ends in {', '.join(WRITERS)}, so that no other is lost."
+        )
+    if features and out.suffix.lower() != ".parquet":
+        raise ConfigError(
+            f"--features go into a Parquet table, and --out is {str(out)!r}; expected a name that ends in .parquet."
         )
     if out.suffix.lower() == ".parquet":
         try:
@@ -69,7 +81,14 @@ def check_table(out: Path) -> None:
             raise MissingExtraError("writing Parquet tables", "parquet") from None
 
 
-def write_answers(out: Path, records: Iterable[Record], classes: Sequence[str], *, top: int | None) -> None:
+def write_answers(
+    out: Path,
+    records: Iterable[Record],
+    classes: Sequence[str],
+    *,
+    top: int | None,
+    networks: Sequence[Mapping[str, Any]] = (),
+) -> None:
     """Writes a table of answers, which appears when all of it is there; its name tells the format.
 
     Args:
@@ -77,13 +96,18 @@ def write_answers(out: Path, records: Iterable[Record], classes: Sequence[str], 
         records: from `as_record`.
         classes: as there.
         top: as there.
+        networks: those whose features the records have, side by side, each with its `n_features`; a .parquet file then
+            has them as a column, and this in its metadata.
 
     Raises:
         HandfulError: it cannot be written.
     """
     shown = None if top is None else min(top, len(classes))
     with staged_file(out) as stream:
-        WRITERS[out.suffix.lower()](stream, records, classes, shown)
+        if networks:
+            _write_parquet(stream, records, classes, shown, networks)
+        else:
+            WRITERS[out.suffix.lower()](stream, records, classes, shown)
 
 
 def _columns(classes: Sequence[str], top: int | None) -> tuple[str, ...]:
@@ -129,7 +153,13 @@ def as_line(record: Record) -> str:
     return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
 
-def _write_parquet(stream: BinaryIO, records: Iterable[Record], classes: Sequence[str], top: int | None) -> None:
+def _write_parquet(
+    stream: BinaryIO,
+    records: Iterable[Record],
+    classes: Sequence[str],
+    top: int | None,
+    networks: Sequence[Mapping[str, Any]] = (),
+) -> None:
     import pyarrow
     import pyarrow.parquet
 
@@ -137,18 +167,32 @@ def _write_parquet(stream: BinaryIO, records: Iterable[Record], classes: Sequenc
     types = dict(zip(FIXED, (text, text, number, truth, truth, pyarrow.list_(text), text), strict=True))
     extra = _columns(classes, top)
     types |= {name: text if name.startswith("predicted_") else number for name in extra}
-    schema = pyarrow.schema(list(types.items()))
+    n_features = sum(network["n_features"] for network in networks)
+    if networks:
+        types[FEATURES] = pyarrow.list_(pyarrow.float32(), n_features)
+    schema = pyarrow.schema(list(types.items()), {FEATURES: json.dumps(networks)} if networks else None)
     with pyarrow.parquet.ParquetWriter(stream, schema) as writer:
-        for chunk in _chunks(records):
+        for chunk in _chunks(records, min(ROWS, 1 + NUMBERS // max(1, n_features))):
             columns = [[record[name] for record in chunk] for name in FIXED]
             columns += map(list, zip(*(_cells(r["proba"], top=top, n_cells=len(extra)) for r in chunk), strict=True))
-            arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types.values(), strict=True)]
+            arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types.values(), strict=False)]
+            arrays += [_seen(chunk, n_features)] if networks else []
             writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 
 
-def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+def _seen(chunk: Sequence[Record], n_features: int) -> Any:
+    """Returns the column of features, null in rows without an answer."""
+    import pyarrow
+
+    texts = [record.get(FEATURES) for record in chunk]
+    values = np.frombuffer(b"".join(b64decode(text) if text else bytes(4 * n_features) for text in texts), dtype="<f4")
+    missing = pyarrow.array([text is None for text in texts])
+    return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(values), n_features, mask=missing)
+
+
+def _chunks(records: Iterable[Record], n_rows: int) -> Iterator[list[Record]]:
     waiting = iter(records)
-    while chunk := list(islice(waiting, ROWS)):
+    while chunk := list(islice(waiting, n_rows)):
         yield chunk
 
 

@@ -5,7 +5,17 @@ from handful.transfer.clock import Time
 from handful.transfer.cross import check_folds
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.looks import find_looks
-from handful.transfer.model import Examined, Member, Model, classify, examine, examine_unchecked, judge
+from handful.transfer.model import (
+    Examined,
+    Member,
+    Model,
+    classify,
+    describe_features,
+    examine,
+    joined,
+    judge,
+    see_unchecked,
+)
 from handful.transfer.plan import BEST, choose_backbones, plan_features
 from handful.transfer.probe import Trained, locate_weights
 from handful.transfer.ranking import locate_all, rank
@@ -28,19 +38,21 @@ __all__ = [
     "choose_way",
     "classify",
     "decide",
+    "describe_features",
     "examine",
-    "examine_unchecked",
     "fill",
     "find_looks",
     "find_trust",
     "frozen_trunk",
     "idle_options",
+    "joined",
     "judge",
     "locate_all",
     "locate_weights",
     "located",
     "plan_features",
     "rank",
+    "see_unchecked",
     "settled",
     "train_way",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -105,10 +106,10 @@ def examine(
     return judge(model, features)
 
 
-def examine_unchecked(
+def see_unchecked(
     model: Model, files: Sequence[Found], *, threads: int, progress: Progress
-) -> tuple[Examined, dict[int, str]]:
-    """Returns what a model says about files that nobody has looked into, without those that are no readable picture.
+) -> tuple[list[FeatureArray], dict[int, str]]:
+    """Returns the features of files that nobody has looked into, without those that are no readable picture.
 
     Args:
         model: the model.
@@ -117,7 +118,8 @@ def examine_unchecked(
         progress: told about every square.
 
     Returns:
-        What it says about the readable ones, in their order; and the rows of the others, with the reason.
+        Those of each member for the readable ones, in their order, float32 (N, V, D), as `judge` takes them; and the
+        rows of the others, with the reason.
     """
     features, faults = [], dict[int, str]()
     for member in model.members:
@@ -136,7 +138,7 @@ def examine_unchecked(
     readable = [row for row in range(len(files)) if row not in faults]
     if faults:
         features = [values[readable] for values in features]
-    return judge(model, features), faults
+    return features, faults
 
 
 def judge(model: Model, features: Sequence[FeatureArray]) -> Examined:
@@ -150,3 +152,27 @@ def judge(model: Model, features: Sequence[FeatureArray]) -> Examined:
     familiar = model.rules.familiar if model.rules else None
     far = distances(features[0].mean(axis=1), familiar) if familiar else None
     return Examined(np.mean(answers, axis=0), far)
+
+
+def joined(features: Sequence[FeatureArray]) -> FeatureArray:
+    """Returns float32 (N, D): the features of each member, (N, V, D), averaged over its views, side by side."""
+    return np.concatenate([values.mean(axis=1, dtype=np.float32) for values in features], axis=1)
+
+
+def describe_features(model: Model) -> list[dict[str, Any]]:
+    """Returns of which networks the features in `joined` are, in their order, as values that JSON has."""
+    return [
+        {
+            "backbone": member.trunk.spec.name,
+            "weights_sha256": member.trunk.weights_sha256,
+            "layer_group": member.trunk.tap.group,
+            "beside": list(member.trunk.tap.beside),
+            "pooling": member.trunk.tap.pooling,
+            "pool": member.trunk.pool,
+            "precision": member.trunk.engine.precision,
+            "preprocessing": asdict(member.preprocessing),
+            "views": list(member.views),
+            "n_features": member.trunk.tap.n_features,
+        }
+        for member in model.members
+    ]
