@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A process for each core, at most four: each takes some gigabytes. Their threads share the cores, so none spins while it waits.
-PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+# A process more than cores, for some tests wait; at most four, for each takes some gigabytes. Their threads share the
+# cores, so none spins while it waits.
+PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, 1 + (os.cpu_count() or 1)))")
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
 # PyTorch's index of CPU builds; `make TORCH_INDEX=` takes torch from the default index (on Linux that brings CUDA).
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
