@@ -68,7 +68,7 @@ def served() -> None:
             address = server.stdout.readline().split(" at ")[1].split()[0]
             path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            for name, width, height in (("serve", 1180, 1130), ("serve-phone", 390, 1400)):
+            for name, width, height in (("serve", 1180, 900), ("serve-phone", 390, 900)):
                 page = browser.new_page(viewport={"width": width, "height": height})
                 page.goto(address)
                 page.get_by_text("test picture").wait_for()
@@ -77,7 +77,7 @@ def served() -> None:
                 page.evaluate("scrollTo(0, 0)")
                 page.mouse.move(0, 0)
                 page.wait_for_timeout(500)
-                page.screenshot(path=HERE / f"{name}.png")
+                page.screenshot(path=HERE / f"{name}.png", full_page=True)
             browser.close()
             server.terminate()
 
