@@ -45,7 +45,7 @@ LOST = Lost(
     "Perhaps its memory does not suffice. Finished epochs are kept, and the same command goes on from there.",
 )
 
-LOOKED = 5.0
+LOOKED = 1.0
 """Seconds after which nodes are looked at again while the ranks have no place on the cluster."""
 
 GRACE = 10.0
