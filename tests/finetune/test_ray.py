@@ -12,9 +12,10 @@ import handful
 from handful.core.errors import ConfigError, HandfulError
 from handful.core.progress import Silent
 from handful.finetune import loop
+from handful.testing.pictures import draw_folder
 from tests.clusters import another_node
 
-OPTIONS = {"backbone": "toy", "strategy": "full", "epochs": 20, "threads": 4}
+OPTIONS = {"backbone": "toy", "strategy": "full", "epochs": 20, "batch": 48, "threads": 2}
 
 
 class Heard(Silent):
@@ -43,7 +44,8 @@ def there(cluster):
 
 
 @pytest.mark.usefixtures("every_epoch", "toy")
-def test_a_run_on_a_cluster_that_loses_a_node_is_that_of_one_process_bit_by_bit(photos, cluster, tmp_path, monkeypatch):
+def test_a_run_on_a_cluster_that_loses_a_node_is_that_of_one_process_bit_by_bit(cluster, tmp_path, monkeypatch):
+    photos = draw_folder(tmp_path / "shapes", per_class=24)  # mini-batches of 48: three portions, each on one thread
     handful.train(photos, tmp_path / "here", **OPTIONS)
     monkeypatch.setattr(loop, "fit", None)  # nothing is trained in this process any more
     heard = Heard(lambda: cluster.remove_node(node, allow_graceful=False))
