@@ -15,7 +15,7 @@ from handful.finetune import loop
 from handful.testing.pictures import draw_folder
 from tests.clusters import another_node
 
-OPTIONS = {"backbone": "toy", "strategy": "full", "epochs": 20, "batch": 48, "threads": 2}
+OPTIONS = {"backbone": "toy", "strategy": "full", "epochs": 40, "batch": 48, "threads": 2}
 
 
 class Heard(Silent):
