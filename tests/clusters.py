@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
@@ -18,7 +20,8 @@ STORE = 100 * 2**20
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """A cluster whose head has two cores; this process is its driver, and its workers know the toy network."""
-    pytest.importorskip("ray", reason="needs the extra ray")
+    if find_spec("ray") is None:  # it is not imported yet, as it reads some settings then
+        pytest.skip("needs the extra ray")
     files = mkdtemp(prefix="handful-", dir="/tmp")
     settings = {
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -66,3 +69,13 @@ def another_node(cluster, **settings) -> Iterator[object]:
     finally:
         if node in cluster.worker_nodes:
             cluster.remove_node(node)
+
+
+def processes(title):
+    """Returns the numbers of the processes with a title."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes().decode(errors="replace").startswith(title):
+                found.append(int(path.parent.name))
+    return found

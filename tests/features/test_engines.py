@@ -20,7 +20,7 @@ from handful.core.files import cache_folder
 from handful.core.progress import Silent
 from handful.features import FrozenTrunk, Preprocessing, extract, prepare, trunk_from_weights
 from handful.features.engines import ENGINES, choose, find_engine, parity
-from handful.features.engines.pytorch import _exactly
+from handful.features.engines.pytorch import exactly
 from handful.features.extract import _portions
 from handful.images import pixels, read
 from handful.testing.backbone import toy_network
@@ -168,11 +168,11 @@ def tf32():
 
 def test_on_an_nvidia_card_fp32_is_fp32_even_where_the_caller_allowed_less(tf32):
     products, convolutions = tf32
-    with _exactly("cuda"):
+    with exactly("cuda"):
         assert (products.fp32_precision, convolutions.allow_tf32) == ("ieee", False)
         assert (convolutions.deterministic, convolutions.benchmark) == (True, False)
     assert (products.fp32_precision, convolutions.allow_tf32) == ("tf32", True)
-    with _exactly("cpu"):
+    with exactly("cpu"):
         assert products.fp32_precision == "tf32"
 
 

@@ -55,6 +55,22 @@ def test_every_way_trains_and_its_model_answers_as_it_was_measured(command, phot
     assert [name for name, option in options.items() if option["value"] == "auto"] == []
 
 
+@pytest.mark.parametrize(
+    ("way", "why"),
+    [
+        ((), "strategy is 'features': a cluster shares the training of pre-trained layers"),
+        (("--strategy", "scratch"), "strategy is 'scratch'"),
+        (("--time", "5m"), "strategy is 'best'"),
+        (WAYS[2], "dropout draws in the order in which pictures come"),
+        (("--strategy", "freeze", "--freeze", "head"), "so small a model is quickest on one core"),
+    ],
+)
+def test_what_a_cluster_cannot_share_is_refused(command, photos, cluster, way, why):
+    code, out, err = command("train", photos, "--backbone", "toy", *way, "--ray", "auto")
+    assert (code, out) == (2, "")
+    assert why in " ".join(err.split())
+
+
 def test_trained_layers_learn_what_can_be_learned(command, photos):
     options = (
         "--backbone",

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -23,7 +22,7 @@ from handful.core.progress import Silent
 from handful.images import read
 from handful.split import split
 from handful.study.conduct import Asked, conduct
-from tests.clusters import another_node
+from tests.clusters import another_node, processes
 
 BASE = {"backbone": "toy", "epochs": 3, "batch": 8, "augmentation": "none", "optimizer": "sgd"}
 GROUPS = ("lr=1e-4..1e-1:log6", "nonlinearity=tanh,sigmoid")
@@ -174,13 +173,3 @@ def test_what_is_no_address_is_refused_before_any_work(study, address):
     pytest.importorskip("ray", reason="needs the extra ray")
     with pytest.raises(ConfigError, match=r"expected local .* HOST:PORT or ray://HOST:PORT"):
         study("lr=1e-3,1e-2", out="refused", ray=address)
-
-
-def processes(title):
-    """Returns the numbers of the processes with a title."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if path.read_bytes().decode(errors="replace").startswith(title):
-                found.append(int(path.parent.name))
-    return found

@@ -111,6 +111,7 @@ def train_from_study(
     out: str | PathLike[str] | None = None,
     *,
     data: str | PathLike[str] | None = None,
+    ray: str | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Trains the best setting of a study on all its learning pictures, and measures it on the test part, once.
@@ -119,6 +120,7 @@ def train_from_study(
         study: the folder of the study.
         out: the run folder to make, as in `train`.
         data: where the pictures are now, if not where the study found them.
+        ray: as in `train`.
         progress: told about the work.
 
     Raises:
@@ -131,7 +133,7 @@ def train_from_study(
     threads = count_threads(config.run.threads)
     check_data(folder, *_study_pictures(place, config, threads=threads, progress=watch))
     note = config.run.note or f"Best setting of the study {folder.absolute()}: {described(setting)}"
-    return train(place, out, config=replace(config, run=replace(config.run, note=note)), progress=watch)
+    return train(place, out, ray=ray, config=replace(config, run=replace(config.run, note=note)), progress=watch)
 
 
 def _kept(folder: Path, *, resume: bool) -> str:

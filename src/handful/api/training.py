@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
@@ -21,6 +21,7 @@ from handful.api.options import command_line, given_options, one_config
 from handful.api.prediction import Classifier, Predictions
 from handful.backbones import BackboneSpec, LocatedWeights, licence_words
 from handful.core.advice import Decision
+from handful.core.cluster import Cluster, opened
 from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.files import check_cache
@@ -53,6 +54,7 @@ from handful.transfer import (
     Way,
     check_folds,
     check_miss,
+    check_spread,
     check_ways,
     choose_backbones,
     choose_way,
@@ -109,6 +111,7 @@ def train(
     data: Any,
     out: str | PathLike[str] | None = None,
     *,
+    ray: str | None = None,
     config: TrainConfig | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -119,6 +122,7 @@ def train(
         data: a folder with one folder per class, a table (CSV, Parquet), or an archive of these; or a data set that you
             hold: a pandas or polars frame, one of Hugging Face's, or one like torchvision's (docs/python.md).
         out: the run folder to make; by default `run` in the current folder, or `run-2`, `run-3`, ...
+        ray: the cluster that trains layers (strategy freeze or full), named as in `run_study`.
         config: all options at once; or give single ones by name.
         progress: told about the work.
         options: any option of `TrainConfig` by name, such as `seed=1`; the library's only open keyword list.
@@ -130,20 +134,19 @@ def train(
         ConfigError: an option that does not exist or cannot work.
         DataError: pictures that cannot be used as they are.
         WeightsError: pre-trained weights that are not at hand.
+        HandfulError: no cluster answers, or its nodes differ in what decides the bits of results.
     """
     config, pictures = settled(one_config(config, options)), as_data(data)
-    watch, clock, time = progress or Silent(), _Clock(), Time.given(config)
-    threads = count_threads(config.run.threads)
+    watch, clock, time, threads = progress or Silent(), _Clock(), Time.given(config), count_threads(config.run.threads)
     folder = Path(os.path.normpath(out)) if out is not None else free_name(Path("run"))
-    check_cache()
-    with kept_trainings(), staged_folder(folder, progress=watch) as staging, limit_threads(threads):
+    with _begun(folder, config, ray=ray, threads=threads, progress=watch) as (staging, cluster):
         backbones = _told(located(config), config, watch)
         with clock("read pictures"):
             table, parts = _pictures(pictures, config, threads=threads, progress=watch)
         with clock("choose the way"):
             chosen = choose_way(table, parts, config, backbones=backbones, threads=threads, progress=watch)
         with clock("train"):
-            trained = train_way(table, parts, chosen, time=time, threads=threads, progress=watch)
+            trained = train_way(table, parts, chosen, time=time, cluster=cluster, threads=threads, progress=watch)
         with clock("find out what to rely on"):
             trust = find_trust(trained, table, parts, chosen.config, threads=threads, progress=watch)
         model = replace(trained.model, rules=trust.rules)
@@ -169,7 +172,7 @@ def train(
             stages=clock.stages(),
             versions=versions(),
             machine=describe_machine(threads),
-            command=command_line(pictures, config),
+            command=command_line(pictures, config, more={"ray": ray}),
             seed=config.run.seed,
             validation=None if _has_chosen(trained, chosen) else _validation(table, parts, answer, measure),
             training=trained.training,
@@ -273,6 +276,23 @@ class _Clock:
 
     def stages(self) -> tuple[Stage, ...]:
         return tuple(self.measured)
+
+
+@contextmanager
+def _begun(
+    folder: Path, config: TrainConfig, *, ray: str | None, threads: int, progress: Progress
+) -> Iterator[tuple[Path, Cluster | None]]:
+    """Opens a run: gives the folder to write into, which gets its name at the end, and the cluster where one trains."""
+    if ray is not None:
+        check_spread(config)
+    check_cache()
+    with (
+        kept_trainings(),
+        staged_folder(folder, progress=progress) as staging,
+        limit_threads(threads),
+        nullcontext() if ray is None else opened(ray, threads=threads) as cluster,
+    ):
+        yield staging, cluster
 
 
 def _pictures(data: Path | Given, config: TrainConfig, *, threads: int, progress: Progress) -> tuple[ImageTable, Split]:

@@ -26,6 +26,14 @@ def train(
     from_study: Annotated[
         Path | None, typer.Option(help="Train the best setting of a study, on all its learning pictures.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Train layers (--strategy freeze or full) with Ray: on this machine (local, or nothing), or on the "
+            "cluster at auto, HOST:PORT or ray://HOST:PORT.",
+            metavar="[ADDRESS]",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a classifier, measure it on pictures kept apart, and write a report."""
@@ -37,9 +45,9 @@ def train(
                 f"{', '.join(sorted(options))}: a study's best setting is trained as the study had it. Leave out every "
                 "option but --out, or train without --from-study."
             )
-        result = api.train_from_study(from_study, out, data=photos, progress=Bars())
+        result = api.train_from_study(from_study, out, data=photos, ray=ray, progress=Bars())
     elif photos is not None:
-        result = api.train(photos, out, progress=Bars(), **options)
+        result = api.train(photos, out, ray=ray, progress=Bars(), **options)
     else:
         raise ConfigError("no pictures were named. Give a folder: handful train PHOTOS, or handful train --from-study.")
     give_result(result, as_json=as_json)

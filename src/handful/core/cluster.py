@@ -176,6 +176,13 @@ def n_cores() -> int:
     return int(ray.cluster_resources().get("CPU", 0))
 
 
+def node_resources() -> list[Mapping[str, float]]:
+    """Returns what each node that takes work has, now: its cores (CPU), its cards (GPU), and more."""
+    import ray
+
+    return [node["Resources"] for node in _working(ray)]
+
+
 def done(
     hand_in: Callable[[T], Ref], work: Iterable[T], *, cores: int, lost: Callable[[T], Lost]
 ) -> Iterator[tuple[T, Any]]:
@@ -220,10 +227,15 @@ def got(ref: Ref, lost: Lost) -> Any:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        raise HandfulError(
-            f"{lost.what} lost {TRIES + 1} times with the node or process that had it ({type(error).__name__}: "
-            f"{str(error).splitlines()[0].rstrip('.')}). {lost.remedy}"
-        ) from error
+        raise lost_too_often(lost, error) from error
+
+
+def lost_too_often(lost: Lost, error: Exception) -> HandfulError:
+    """Returns what to raise about work that was begun `TRIES` times again, and lost every time."""
+    return HandfulError(
+        f"{lost.what} lost {TRIES + 1} times with the node or process that had it ({type(error).__name__}: "
+        f"{str(error).splitlines()[0].rstrip('.')}). {lost.remedy}"
+    )
 
 
 def _imported(address: str) -> ModuleType:
@@ -267,7 +279,7 @@ def _alike(ray: ModuleType) -> Cluster:
     Their versions are those of this process too; its processor may be another one, for it computes nothing that differs
     from trial to trial.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    nodes = _working(ray)
     told = _told(ray, nodes)
     if not told:
         raise HandfulError("the cluster has no node with a core to give. Add one: ray start --address HEAD:PORT.")
@@ -278,6 +290,10 @@ def _alike(ray: ModuleType) -> Cluster:
     resources = [node["Resources"] for node in nodes]
     beside = [max(1, int(has["CPU"] / has["GPU"])) for has in resources if has.get("GPU", 0) >= 1]
     return Cluster(common, int(max(has["CPU"] for has in resources)), min(beside, default=0))
+
+
+def _working(ray: ModuleType) -> list[Mapping[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
 
 def _told(ray: ModuleType, nodes: Sequence[Mapping[str, Any]]) -> list[tuple[str, Kind]]:

@@ -7,11 +7,12 @@ once.
 
 from handful.finetune.kept import Place, kept_trainings, place_of, work_seconds
 from handful.finetune.layers import NewLayer, parse_head
-from handful.finetune.precision import Precision, training_precision
+from handful.finetune.precision import Device, Precision, training_device, training_precision
 from handful.finetune.recipe import cautions, check_extras, check_recipe, count_frozen, groups_below, resolve
 from handful.finetune.schedule import Schedule, rate
 
 __all__ = [
+    "Device",
     "NewLayer",
     "Place",
     "Precision",
@@ -26,6 +27,7 @@ __all__ = [
     "place_of",
     "rate",
     "resolve",
+    "training_device",
     "training_precision",
     "work_seconds",
 ]

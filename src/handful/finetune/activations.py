@@ -26,6 +26,10 @@ class Activations:
 
     values: npt.NDArray[Any]
 
+    def carried(self) -> Activations:
+        """Returns the same as an array in memory, which travels to other machines as it is."""
+        return Activations(np.asarray(self.values))
+
     def batch(self, rows: npt.NDArray[np.int64], views: npt.NDArray[np.int64]) -> Tensor:
         """Returns one view of each of some pictures: float (B, D), or (B, channels, H, W) in channels-last order."""
         taken = np.ascontiguousarray(self.values[rows, views])

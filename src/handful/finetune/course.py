@@ -14,17 +14,19 @@ import torch
 from torch import Tensor
 
 from handful.core.config import FinetuneConfig
-from handful.core.errors import HandfulError
 from handful.core.progress import Progress
 from handful.core.training import Iteration
 from handful.finetune.freeze import Trainable
 from handful.finetune.history import Average, Keeper, standing
-from handful.finetune.kept import Array, Place
+from handful.finetune.kept import Array, Place, Written
 from handful.finetune.optimiser import Optimiser
 from handful.finetune.parameters import parameter_groups
 
 BEST = "best."
 """Begins the names of the best weights in a checkpoint."""
+
+CARD = "random_on_the_card"
+"""Names the state of an NVIDIA card's generator in a checkpoint of a training there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,13 @@ class Course:
             "random": torch.get_rng_state(),
             "dropout": self.model.head.generator.get_state(),
         }
-        arrays: dict[str, Array] = {name: tensor.detach().contiguous().numpy() for name, tensor in tensors.items()}
+        if self._on_a_card:
+            tensors[CARD] = torch.cuda.get_rng_state()
+        arrays: dict[str, Array] = {
+            name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()
+        }
         arrays["iterations"] = _as_array(self.iterations)
-        try:
-            place.write(self.n_epochs, arrays, facts, reached=self._reached)
-        except HandfulError as error:
-            progress.say(f"The training goes on, but a checkpoint could not be written: {error}")
+        place.write(Written(self.n_epochs, arrays, facts, self._reached), progress=progress)
 
     def restore(self, place: Place, *, progress: Progress) -> tuple[float, str]:
         """Takes up what was kept, says so, and returns how long that took and why it ended; 0 and "" where nothing was.
@@ -138,6 +141,10 @@ class Course:
         elif self.iterations:
             progress.say(f"The training goes on from epoch {self.n_epochs + 1} of {self.epochs}.")
         return seconds, stopped
+
+    @property
+    def _on_a_card(self) -> bool:
+        return next(self.model.parameters()).is_cuda
 
     @property
     def _reached(self) -> str:
@@ -165,6 +172,8 @@ class Course:
         n_updates, n_since = int(facts["n_updates"]), int(facts["n_since"])
         self.mixing.bit_generator.state = facts["mixing"]
         torch.set_rng_state(kept["random"])
+        if self._on_a_card:
+            torch.cuda.set_rng_state(kept[CARD])
         self.model.head.generator.set_state(kept["dropout"])
         with torch.no_grad():
             for name, tensor in own.items():

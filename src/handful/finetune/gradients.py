@@ -20,18 +20,17 @@ from torch.nn import functional
 
 from handful.core.config import FinetuneConfig
 from handful.core.machine import open_threads
+from handful.features.engines.pytorch import exactly
 from handful.finetune.freeze import Trainable
 from handful.finetune.precision import Precision, autocast, has_convolutions, suitable_threads
+from handful.finetune.ranks import Ranks
+from handful.finetune.shares import n_portions, shares
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 AHEAD = 32
 """Mini-batches that are looked at or wait to be, at most."""
-
-PORTION = 16
-"""Pictures that a thread takes at a time: with fewer the network is slower, with more a mini-batch keeps fewer cores
-busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,20 @@ class Gradients:
         model: what is trained; in training mode.
         config: the options of its training: label smoothing and sparsity.
         precision: of multiplications.
-        pool: threads, each with its share of the cores; None where the model does not fall into portions.
+        pool: threads, each with its share of the cores; None where what is taken here is taken as a whole.
+        ranks: processes that share the mini-batches; None where this one is alone.
     """
 
     def __init__(
-        self, model: Trainable, config: FinetuneConfig, *, precision: Precision, pool: ThreadPoolExecutor | None
+        self,
+        model: Trainable,
+        config: FinetuneConfig,
+        *,
+        precision: Precision,
+        pool: ThreadPoolExecutor | None,
+        ranks: Ranks | None = None,
     ) -> None:
-        self.model, self.precision, self.pool = model, precision, pool
+        self.model, self.precision, self.pool, self.ranks = model, precision, pool, ranks
         self.label_smoothing, self.sparsity = config.label_smoothing, config.sparsity
         self.parameters = [tensor for tensor in model.parameters() if tensor.requires_grad]
 
@@ -71,23 +77,62 @@ class Gradients:
         """Returns what comes of a mini-batch.
 
         Args:
-            inputs: of the model, (B, ...), mixed already.
+            inputs: of the model, (B, ...), mixed already; of the pictures of this rank at least.
             labels: int64 (B,).
             partners: int64 (B,), the label of the picture that each is mixed with.
             share: of the own label; the rest is the partner's.
         """
         n_images = len(labels)
-        n_parts = n_portions(n_images) if self.pool else 1
-        parts = zip(*(each.tensor_split(n_parts) for each in (inputs, labels, partners)), strict=True)
-        work = [(values, own, other, share, len(own) / n_images) for values, own, other in parts]
+        rank, n_ranks = (self.ranks.rank, self.ranks.n_ranks) if self.ranks else (0, 1)
+        shared = shares(n_images, n_ranks, whole=self.pool is None)
+        work = [
+            (inputs[rows], labels[rows], partners[rows], share, (rows.stop - rows.start) / n_images)
+            for rows in shared[rank]
+        ]
         passed = list(self.pool.map(self._part, work) if self.pool else map(self._part, work))
-        losses, right, gradients = zip(*passed, strict=True)
-        return Passed(sum(losses), sum(right) / n_images, tuple(_sum(each) for each in zip(*gradients, strict=True)))
+        figures, gradients = [(loss, right) for loss, right, _ in passed], [each for *_, each in passed]
+        if self.ranks:
+            figures, total = self._together(self.ranks, figures, gradients, counts=[len(own) for own in shared])
+        else:
+            total = tuple(_sum(each) for each in zip(*gradients, strict=True))
+        losses, right = zip(*figures, strict=True)
+        return Passed(sum(losses), sum(right) / n_images, total)
+
+    def _together(
+        self,
+        ranks: Ranks,
+        figures: Sequence[tuple[float, int]],
+        gradients: Sequence[Sequence[Tensor | None]],
+        *,
+        counts: Sequence[int],
+    ) -> tuple[list[tuple[float, int]], tuple[Tensor | None, ...]]:
+        """Returns the losses and right answers of all ranks' portions, and their gradients added up.
+
+        Args:
+            ranks: this one and the others.
+            figures: of the portions of this one.
+            gradients: of the same.
+            counts: portions of each rank.
+        """
+        told = ranks.gathered(
+            [(each, [part is not None for part in parts]) for each, parts in zip(figures, gradients, strict=True)]
+        )
+        plays = [parameter for parameter, there in zip(self.parameters, told[0][1], strict=True) if there]
+        like = plays[0].new_empty(sum(parameter.numel() for parameter in plays))
+        own = [torch.cat([part.reshape(-1) for part in parts if part is not None]) for parts in gradients]
+        parts = iter(torch.split(ranks.added(own, counts, like=like), [parameter.numel() for parameter in plays]))
+        total = tuple(
+            torch.empty_like(parameter).copy_(next(parts).view_as(parameter)) if there else None
+            for parameter, there in zip(self.parameters, told[0][1], strict=True)
+        )
+        return [each for each, _ in told], total
 
     def _part(self, work: tuple[Tensor, Tensor, Tensor, float, float]) -> tuple[float, int, Sequence[Tensor | None]]:
         """Returns the part of the loss, how many are right, and the part of the gradients."""
-        values, labels, partners, share, weight = work
-        with autocast(self.precision):
+        *tensors, share, weight = work
+        device = self.parameters[0].device
+        values, labels, partners = (tensor.to(device) for tensor in tensors)
+        with autocast(self.precision, device.type):
             scores, hidden = self.model.scores_and_hidden(values)
         scores = scores.to(self.model.dtype)
         loss = share * functional.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
@@ -99,36 +144,44 @@ class Gradients:
         return weight * float(loss.detach()), int((scores.argmax(1) == labels).sum()), gradients
 
 
-def n_portions(n_images: int) -> int:
-    """Returns in how many parts a mini-batch is taken."""
-    return -(-n_images // PORTION)
-
-
 @contextmanager
-def open_gradients(model: Trainable, config: FinetuneConfig, *, precision: Precision) -> Iterator[Gradients]:
+def open_gradients(
+    model: Trainable, config: FinetuneConfig, *, precision: Precision, ranks: Ranks | None = None
+) -> Iterator[Gradients]:
     """Shares the cores that PyTorch uses among threads, where the pictures of a mini-batch do not depend on each other.
 
-    They do where batch normalisation learns statistics. Dropout draws in the order in which pictures come, and a small
-    model is quicker on one core: both take the mini-batch as a whole.
+    An accelerator takes all that it gets at once.
 
     Args:
-        model: what is trained.
+        model: what is trained, where it is trained.
         config: the options of its training.
         precision: of multiplications.
+        ranks: as in `Gradients`; the model's mini-batches fall into portions then (`why_whole`).
     """
-    draws = any(_draws(layer) for layer in model.groups.modules()) or any(model.head.dropout)
-    if model.own_statistics or draws or not has_convolutions(model):
-        with suitable_threads(model):
-            yield Gradients(model, config, precision=precision, pool=None)
+    device = next(model.parameters()).device.type
+    if device != "cpu" or why_whole(model):
+        with suitable_threads(model), exactly(device):
+            yield Gradients(model, config, precision=precision, pool=None, ranks=ranks)
         return
     n_threads = torch.get_num_threads()
-    n_workers = min(n_threads, n_portions(config.batch))
-    with open_threads(n_workers, each=partial(torch.set_num_threads, n_threads // n_workers)) as pool:
+    n_own = -(-n_portions(config.batch) // (ranks.n_ranks if ranks else 1))
+    n_workers = min(n_threads // ranks.each if ranks else n_threads, n_own)
+    each = ranks.each if ranks else n_threads // n_workers
+    with open_threads(n_workers, each=partial(torch.set_num_threads, each)) as pool:
         torch.set_num_threads(1)
         try:
-            yield Gradients(model, config, precision=precision, pool=pool)
+            yield Gradients(model, config, precision=precision, pool=pool, ranks=ranks)
         finally:
             torch.set_num_threads(n_threads)
+
+
+def why_whole(model: Trainable) -> str:
+    """Returns why a mini-batch of a model is taken as a whole, in words; "" where it falls into portions."""
+    if model.own_statistics:
+        return "batch normalisation learns the statistics of whole mini-batches"
+    if any(_draws(layer) for layer in model.groups.modules()) or any(model.head.dropout):
+        return "dropout draws in the order in which pictures come"
+    return "" if has_convolutions(model) else "so small a model is quickest on one core"
 
 
 def _draws(layer: nn.Module) -> bool:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,7 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, dump_json, sha256_bytes, sha256_file, staged_file
+from handful.core.progress import Progress
 from handful.core.stops import told_when_stopped
 
 FORMAT = 1
@@ -45,6 +48,23 @@ DTYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "uint8": "U8", "bo
 Array = npt.NDArray[Any]
 
 _NAME = re.compile(r"([0-9]{6})-([0-9a-f]{64})\.safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a checkpoint holds.
+
+    Attributes:
+        n_epochs: that are done.
+        arrays: by name, C-contiguous, of `DTYPES`.
+        facts: what JSON can hold.
+        reached: how far the training is, in words.
+    """
+
+    n_epochs: int
+    arrays: Mapping[str, Array]
+    facts: Mapping[str, Any]
+    reached: str
 
 
 class Place:
@@ -73,19 +93,22 @@ class Place:
         """
         return seconds >= SECONDS if is_over else perf_counter() >= self._free_at
 
-    def write(self, n_epochs: int, arrays: Mapping[str, Array], facts: Mapping[str, Any], *, reached: str) -> None:
-        """Writes a checkpoint, then removes those older than the one before.
+    def write(self, written: Written, *, progress: Progress) -> None:
+        """Writes a checkpoint, then removes those older than the one before; where it cannot be written, says so.
 
         Args:
-            n_epochs: that are done.
-            arrays: by name, C-contiguous, of `DTYPES`.
-            facts: what JSON can hold.
-            reached: the same in words.
-
-        Raises:
-            HandfulError: it cannot be written; those before are still there.
+            written: what it holds.
+            progress: told where it cannot be written; those before are still there then.
         """
         start = perf_counter()
+        try:
+            self._write(written)
+        except HandfulError as error:
+            progress.say(f"The training goes on, but a checkpoint could not be written: {error}")
+        self._free_at = perf_counter() + max(SECONDS, (perf_counter() - start) / SHARE)
+
+    def _write(self, written: Written) -> None:
+        n_epochs, arrays, facts = written.n_epochs, written.arrays, written.facts
         header = _header(arrays, facts)
         digest = hashlib.sha256(header)
         for array in arrays.values():
@@ -98,10 +121,9 @@ class Place:
                     stream.write(_raw(array))
         finally:  # a stop may come when it has its name already
             if path.exists():
-                self.reached = reached
+                self.reached = written.reached
         for old in [path for number, path in self._files() if number < n_epochs][N_KEPT - 1 :]:
             old.unlink(missing_ok=True)
-        self._free_at = perf_counter() + max(SECONDS, (perf_counter() - start) / SHARE)
 
     def checkpoints(self) -> Iterator[Path]:
         """Yields the checkpoints that are what their names say, the latest first; the others are removed."""
@@ -112,6 +134,10 @@ class Place:
                 else:
                     self.n_damaged += 1
                     path.unlink()
+
+    def files(self) -> dict[str, bytes]:
+        """Returns what lies here, damaged or not, as it travels to other machines."""
+        return {path.name: path.read_bytes() for _, path in self._files()}
 
     def went_on(self, seconds: float, *, reached: str) -> None:
         """Takes note that the training was taken up, which had taken some time before."""

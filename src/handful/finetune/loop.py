@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import cast
@@ -26,7 +27,8 @@ from handful.finetune.freeze import Trainable
 from handful.finetune.gradients import Gradients, in_order, open_gradients
 from handful.finetune.history import finish, pass_accuracy
 from handful.finetune.kept import Place
-from handful.finetune.precision import Precision, autocast
+from handful.finetune.precision import Device, Precision, autocast
+from handful.finetune.ranks import Ranks
 from handful.finetune.schedule import Schedule, rate
 
 Watch = Callable[[Iteration], None]
@@ -65,10 +67,12 @@ def fit(
     *,
     seed: int,
     precision: Precision = "float32",
+    device: Device = "cpu",
     progress: Progress | None = None,
     watch: Watch | None = None,
     kept: Place | None = None,
     clock: Callable[[], float] = monotonic,
+    ranks: Ranks | None = None,
 ) -> Training:
     """Trains a model in place, leaves it with its best weights and in evaluation mode, and returns how it went.
 
@@ -83,11 +87,14 @@ def fit(
         config: the options, resolved by `recipe.resolve`.
         seed: decides order, views, dropout and MixUp; equal arguments give equal weights.
         precision: of multiplications, from `precision.training_precision`.
+        device: where it is trained; the model comes from the processor's memory and goes back there.
         progress: told about every update, with its figures.
         watch: told about every update, with its figures.
         kept: where the training is written down after an epoch, at most once in `kept.SECONDS`, and where it goes on
             from if it was stopped before: to the same bits. None keeps nothing.
-        clock: seconds; for tests of the time budget.
+        clock: seconds; for tests of the time budget, and for `ranks`.
+        ranks: processes that train it together, each of which calls this with the same arguments; but `progress` and
+            `kept` may differ, and batches of their own pictures alone do.
     """
     if config.lr is None or config.l2 is None:
         raise ValueError("lr or l2 is None: resolve the configuration first (handful.finetune.resolve)")
@@ -102,8 +109,8 @@ def fit(
 
     shown = progress or Silent()
     with (
-        torch.random.fork_rng(devices=[]),
-        open_gradients(model, config, precision=precision) as gradients,
+        _placed(model, device),
+        open_gradients(model, config, precision=precision, ranks=ranks) as gradients,
         shown.stage("Training", n_steps) as advance,
     ):
         course = Course.begin(model, config, seed=seed)
@@ -120,9 +127,7 @@ def fit(
             accuracy = pass_accuracy(course.recent(batches.n_batches), batches.n_batches)
             stopped = why_stop(done, config, n_steps=n_steps, late=late, accuracy=accuracy)
             if validation is not None and math.isfinite(done.loss) and (stopped or done.step % every == 0):
-                with course.average.in_place():
-                    seen = score(model, validation, precision=precision, pool=gradients.pool)
-                    course.validated(seen.loss, seen.accuracy)
+                _look(course, validation, gradients)
                 stopped = stopped or course.keeper.why_stop(config.patience)
             advance(1, course.stands(batches.n_batches))
             if watch:
@@ -131,13 +136,18 @@ def fit(
                 course.save(kept, seconds=clock() - start, stopped=stopped, progress=shown)
             if stopped:
                 break
+        course.average.take()
     shown.say(course.stands(batches.n_batches).replace("\n", "; "))
-    course.average.take()
     return finish(course.keeper, course.iterations, stopped=stopped, seconds=clock() - start)
 
 
 def score(
-    model: Trainable, batches: Batches, *, precision: Precision = "float32", pool: ThreadPoolExecutor | None = None
+    model: Trainable,
+    batches: Batches,
+    *,
+    precision: Precision = "float32",
+    pool: ThreadPoolExecutor | None = None,
+    ranks: Ranks | None = None,
 ) -> Scores:
     """Returns what a model says about every picture's first view, in order; the model's mode is left as it was.
 
@@ -146,16 +156,19 @@ def score(
         batches: of the pictures.
         precision: of multiplications.
         pool: takes a mini-batch on each core, with the same result.
+        ranks: processes of which each looks at some mini-batches, with the same result.
     """
+    device = next(model.parameters()).device
 
     def look(batch: tuple[Tensor, Tensor]) -> tuple[FloatArray, IntArray]:
         inputs, labels = batch
-        with torch.no_grad(), autocast(precision):
-            return model(inputs.to(model.dtype)).double().numpy(), labels.numpy()
+        with torch.no_grad(), autocast(precision, device.type):
+            return model(inputs.to(device, model.dtype)).double().cpu().numpy(), labels.numpy()
 
     mode = model.training
     model.eval()
-    scores, targets = zip(*in_order(pool, look, batches.plain()), strict=True)
+    seen = list(in_order(pool, look, batches.plain()))
+    scores, targets = zip(*(ranks.gathered(seen) if ranks else seen), strict=True)
     model.train(mode)
     return Scores(np.concatenate(scores), np.concatenate(targets))
 
@@ -183,6 +196,24 @@ def why_stop(done: Iteration, config: FinetuneConfig, *, n_steps: int, late: boo
     if done.step == n_steps:
         return f"all {config.epochs} epochs are done"
     return ""
+
+
+@contextmanager
+def _placed(model: Trainable, device: Device) -> Iterator[None]:
+    """Has a model on a device for a while, and leaves the generators of PyTorch as they were."""
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device == "cuda" else []):
+        model.to(device)
+        yield
+        model.to("cpu")
+
+
+def _look(course: Course, validation: Batches, gradients: Gradients) -> None:
+    """Looks at the validation part with the averages of the weights, where there are any, and takes note."""
+    with course.average.in_place():
+        seen = score(
+            course.model, validation, precision=gradients.precision, pool=gradients.pool, ranks=gradients.ranks
+        )
+        course.validated(seen.loss, seen.accuracy)
 
 
 def _updates(

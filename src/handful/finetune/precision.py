@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 Precision = Literal["float32", "bfloat16"]
+Device = Literal["cpu", "cuda"]
+
+CARD = ("auto", "cuda")
+"""Engines with which an NVIDIA card trains layers too."""
 
 FLAGS = {"avx512_bf16", "amx_bf16"}
 """Processor features without which bfloat16 is far slower than float32. With them it is twice as quick on some
@@ -59,11 +63,22 @@ def training_precision(cpu_info: Path = CPU_INFO) -> Precision:
     return "bfloat16" if FLAGS & set(flags) and _known_gain() > GAIN else "float32"
 
 
-def autocast(precision: Precision) -> torch.autocast:
+def training_device(engine: str) -> Device:
+    """Returns where layers are trained: on an NVIDIA card where there is one, or on the processor.
+
+    Args:
+        engine: the option; one that names something else than a card asks for the processor.
+    """
+    import torch
+
+    return "cuda" if engine in CARD and torch.cuda.is_available() else "cpu"
+
+
+def autocast(precision: Precision, device: str = "cpu") -> torch.autocast:
     """Returns a context in which multiplications run in a precision."""
     import torch
 
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _known_gain() -> float:

@@ -62,7 +62,7 @@ class Stack(nn.Module):
                 if self.training and self.dropout[index]:
                     share = self.dropout[index]
                     mask = dropout_mask(values.shape, share, generator=self.generator, dtype=values.dtype)
-                    values = values * mask
+                    values = values * mask.to(values.device)
         return values, tuple(hidden)
 
 

@@ -4,7 +4,7 @@ from handful.images.additions import open_again
 from handful.images.decode import READING_VERSION, decode
 from handful.images.foreign import from_labelled, rows_of
 from handful.images.given import Given, from_pictures, lay_out
-from handful.images.held import packed
+from handful.images.held import carried
 from handful.images.pixels import pixels
 from handful.images.read import read
 from handful.images.remote import path_or_address
@@ -28,6 +28,7 @@ __all__ = [
     "Sorter",
     "TooManyPixelsError",
     "UnreadableError",
+    "carried",
     "decode",
     "find_pictures",
     "from_labelled",
@@ -37,7 +38,6 @@ __all__ = [
     "open_again",
     "open_place",
     "open_source",
-    "packed",
     "path_or_address",
     "pixels",
     "plan_sorting",

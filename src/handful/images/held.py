@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from handful.core.records import PixelArray, Source
+from handful.core.records import ImageTable, Picture, PixelArray
 from handful.images.decode import reasons
 from handful.images.sources import Entry, FolderSource
 from handful.images.unreadable import UnreadableError
@@ -86,12 +86,17 @@ class PackedSource:
         return self.content[begin:end].tobytes()
 
 
-def packed(source: Source, names: Iterable[str]) -> PackedSource:
-    """Returns some files of a source in memory; raises UnreadableError for one that is not there any more."""
-    files = {name: source.read(name) for name in names}
+def carried(table: ImageTable, pictures: Iterable[Picture]) -> ImageTable:
+    """Returns a table with the bytes of some of its pictures, for machines that do not have their files.
+
+    Raises:
+        UnreadableError: a file is not there any more.
+    """
+    files = {picture.path: table.source.read(picture.path) for picture in pictures}
     ends = np.cumsum([0, *map(len, files.values())]).tolist()
     content = np.frombuffer(b"".join(files.values()), dtype=np.uint8)
-    return PackedSource(content, dict(zip(files, pairwise(ends), strict=True)))
+    source = PackedSource(content, dict(zip(files, pairwise(ends), strict=True)))
+    return replace(table, source=source, skipped=(), findings=(), copies=())
 
 
 def as_file(picture: Any) -> bytes:

@@ -14,7 +14,6 @@ from itertools import islice
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import ray
 from threadpoolctl import ThreadpoolController
 
@@ -24,7 +23,7 @@ from handful.core.errors import ConfigError, TrainingError
 from handful.core.machine import limit_threads
 from handful.core.progress import Silent
 from handful.core.study import Trial, TrialResult
-from handful.images import packed
+from handful.images import carried
 from handful.study.group import Led, Problem, Standing, train
 from handful.study.shared import FrozenFeatures, Learning, SharedActivations, with_engine
 from handful.study.single import train_single
@@ -125,7 +124,7 @@ class Nodes:
                 shared.compute(config)
         if self._pictures is None:
             self._pictures = ray.put(_without_files(learning))
-        known = {name: ray.put(_plain(activations)) for name, activations in shared.kept.items()}
+        known = {name: ray.put(activations.carried()) for name, activations in shared.kept.items()}
         n_gpus = int(features.engine == "cuda")
         task = ray.remote(num_cpus=self.threads, num_gpus=n_gpus, max_retries=TRIES)(_train_single)
         until = _by_the_clock(deadline)
@@ -142,10 +141,10 @@ class Nodes:
         """Returns features in the object store, where they are put once as long as no others are asked for."""
         if self._features[0] != shares:
             changed, plain = features.changed, features.plain
-            as_they_are = _plain(plain)
+            as_they_are = plain.carried()
             self._features = (
                 shares,
-                ray.put(FrozenFeatures(as_they_are if changed is plain else _plain(changed), as_they_are)),
+                ray.put(FrozenFeatures(as_they_are if changed is plain else changed.carried(), as_they_are)),
             )
         return self._features[1]
 
@@ -210,15 +209,7 @@ def _libraries() -> ThreadpoolController:
 
 def _without_files(learning: Learning) -> Learning:
     """Returns the pictures of a study with the bytes of their files, for machines that do not have them."""
-    table = learning.table
-    source = packed(table.source, [picture.path for picture in learning.pictures])
-    bare = replace(table, source=source, skipped=(), findings=(), copies=())
-    return replace(learning, table=bare, progress=Silent())
-
-
-def _plain(activations: Activations) -> Activations:
-    """Returns activations as an array that the object store takes as it is."""
-    return replace(activations, values=np.asarray(activations.values))
+    return replace(learning, table=carried(learning.table, learning.pictures), progress=Silent())
 
 
 def _by_the_clock(deadline: float | None) -> float | None:

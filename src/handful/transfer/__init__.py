@@ -4,6 +4,7 @@ from handful.transfer.choose import choose, decide
 from handful.transfer.clock import Time
 from handful.transfer.cross import check_folds
 from handful.transfer.frozen import frozen_trunk
+from handful.transfer.hired import check_spread
 from handful.transfer.looks import find_looks
 from handful.transfer.model import (
     Examined,
@@ -32,6 +33,7 @@ __all__ = [
     "Way",
     "check_folds",
     "check_miss",
+    "check_spread",
     "check_ways",
     "choose",
     "choose_backbones",

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from handful.core.config import FinetuneConfig
 from handful.core.machine import processor, versions
 from handful.core.records import IntArray
 from handful.features import Preprocessing
-from handful.finetune import Place, place_of, training_precision
+from handful.finetune import Device, Place, Precision, place_of
 from handful.images import READING_VERSION
 
 if TYPE_CHECKING:
     from handful.finetune.freeze import Cut, Trainable
     from handful.transfer.layers import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """What of a computer decides the last bits of a training.
+
+    Attributes:
+        precision: of multiplications.
+        device: where layers are trained.
+        threads: that train, or on a cluster those that compute a portion of a mini-batch.
+        spread: whether it is a cluster.
+    """
+
+    precision: Precision
+    device: Device
+    threads: int
+    spread: bool = False
 
 
 def place_of_work(
@@ -27,6 +44,7 @@ def place_of_work(
     *,
     rows: IntArray,
     validation: IntArray | None,
+    computing: Computing,
 ) -> Place | None:
     """Returns where a training is kept that is about to begin; None where none is, as in an estimate or a study.
 
@@ -41,6 +59,7 @@ def place_of_work(
         preprocessing: how pictures are shown.
         rows: int64, the pictures to train with.
         validation: int64, those to validate with.
+        computing: by what.
     """
     if not work.use_cache or work.known is not None:
         return None
@@ -61,7 +80,7 @@ def place_of_work(
             "first_weights": _sha256(model),
             "recipe": options,
             "seed": work.config.run.seed,
-            "computing": [training_precision() if cut.upper else "", work.threads, processor(), versions()],
+            "computing": [asdict(computing), processor(), versions()],
         }
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from handful.backbones import BackboneSpec, LocatedWeights, load, random_weights, untrained
 from handful.core.choices import HEADS
+from handful.core.cluster import Cluster
 from handful.core.config import FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError, DataError, TrainingError
 from handful.core.files import sha256_bytes
@@ -33,10 +34,11 @@ from handful.core.records import (
 )
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Pool, Preprocessing, View, extract, serialise, trunk_from_state
-from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve, training_precision
+from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve
 from handful.heads import choose_temperature, fit_head, softmax, stacked_scores
 from handful.split import folds, units
 from handful.transfer.frozen import chosen_engine, engine_options, frozen_activations, frozen_trunk
+from handful.transfer.hired import check_shared, hire
 from handful.transfer.kept import place_of_work
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import FeaturePlan, choose_backbones, plan_features
@@ -44,7 +46,7 @@ from handful.transfer.probe import Trained, probe_losses, weights_used
 
 if TYPE_CHECKING:
     from handful.finetune.activations import Activations
-    from handful.finetune.batches import Batches
+    from handful.finetune.batches import ActivationBatches, PictureBatches
     from handful.finetune.freeze import Cut
     from handful.finetune.pictures import Augmentation, Shown
 
@@ -103,6 +105,7 @@ def train_layers(
     known: Known | None = None,
     part: int = 0,
     left: Callable[[], float] | None = None,
+    cluster: Cluster | None = None,
 ) -> Trained:
     """Returns a classifier whose new layers, and perhaps the network's upper ones, were trained by gradient descent.
 
@@ -119,6 +122,7 @@ def train_layers(
         known: activations at the cut that other trainings use too; of this one's pictures alone where it is None.
         part: which of the five parts of the training pictures validates, where the user gave no validation part.
         left: seconds until training must end, asked when it starts; the option `time` counts where it is None.
+        cluster: open, trains the layers; this process where it is None.
 
     Raises:
         ConfigError: options that cannot work for this network and these classes.
@@ -128,7 +132,7 @@ def train_layers(
     if config.transfer.strategy == "scratch":
         located = random_weights(spec, seed=config.run.seed)
     check_layers(config, spec, n_classes=len(table.classes))
-    work = Work(table, split, config, spec, located, threads, progress, known, part=part, left=left)
+    work = Work(table, split, config, spec, located, threads, progress, known, part=part, left=left, cluster=cluster)
     frozen = work.frozen()
     rows, validation = work.parts()
     plan = work.plan()
@@ -193,6 +197,7 @@ class Work:
     use_cache: bool = True
     part: int = 0
     left: Callable[[], float] | None = None
+    cluster: Cluster | None = None
 
     @property
     def starts_at_random(self) -> bool:
@@ -269,7 +274,6 @@ class Work:
         import torch
 
         from handful.finetune.freeze import draw_weights, split_network
-        from handful.finetune.loop import fit
         from handful.finetune.stack import begin_with, build_head, head_arrays
 
         seed = self.config.run.seed
@@ -288,22 +292,16 @@ class Work:
         if recipe.start == "probe":
             begin_with(stack, self.solved(preprocessing, rows))
         model = cut.with_head(stack, own_statistics=self.starts_at_random)
+        if self.cluster:
+            check_shared(model)
         batches = self.batches(cut, recipe, preprocessing, rows, changed=True)
         watched = None if validation is None else self.batches(cut, recipe, preprocessing, validation, changed=False)
-        kept = place_of_work(self, cut, model, recipe, preprocessing, rows=rows, validation=validation)
+        by, fit = hire(model, batches, self.config, threads=self.threads, cluster=self.cluster)
+        kept = place_of_work(self, cut, model, recipe, preprocessing, rows=rows, validation=validation, computing=by)
         if self.left is not None:
             recipe = replace(recipe, time=f"{max(self.left(), 1.0):.3f}s")
         torch.set_num_threads(self.threads)
-        training = fit(
-            model,
-            batches,
-            watched,
-            recipe,
-            seed=seed,
-            precision=training_precision() if cut.upper else "float32",
-            progress=self.progress,
-            kept=kept,
-        )
+        training = fit(model, batches, watched, recipe, seed=seed, progress=self.progress, kept=kept)
         if training.failed_at is not None:
             raise TrainingError(
                 f"training failed at update {training.failed_at}: the loss was no longer a number. "
@@ -367,7 +365,7 @@ class Work:
 
     def batches(
         self, cut: Cut, recipe: FinetuneConfig, preprocessing: Preprocessing, rows: IntArray, *, changed: bool
-    ) -> Batches:
+    ) -> ActivationBatches | PictureBatches:
         """Returns the quick way to the pictures where lower layers are frozen, the slow one where none are."""
         from handful.finetune.batches import ActivationBatches, PictureBatches
         from handful.finetune.pictures import Shown

@@ -9,6 +9,7 @@ from typing import cast
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.advice import Decision, TransferPlan
 from handful.core.choices import HEADS
+from handful.core.cluster import Cluster
 from handful.core.config import FinetuneConfig, TrainConfig
 from handful.core.errors import ConfigError
 from handful.core.progress import Progress
@@ -224,6 +225,7 @@ def train_way(
     way: Way,
     *,
     time: Time | None = None,
+    cluster: Cluster | None = None,
     threads: int,
     progress: Progress,
 ) -> Trained:
@@ -240,4 +242,4 @@ def train_way(
     if not trains_layers(config):
         return train_probe(table, split, config, backbones=backbones, threads=threads, progress=progress)
     (backbone,) = backbones
-    return train_layers(table, split, config, backbone=backbone, threads=threads, progress=progress)
+    return train_layers(table, split, config, backbone=backbone, threads=threads, progress=progress, cluster=cluster)

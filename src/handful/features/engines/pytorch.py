@@ -103,7 +103,7 @@ def _opened(
     one_at_a_time: AbstractContextManager[object] = nullcontext() if device == "cpu" else Lock()
 
     def forward(batch: PixelArray) -> tuple[FeatureArray, ...]:
-        with torch.inference_mode(), one_at_a_time, _exactly(device):
+        with torch.inference_mode(), one_at_a_time, exactly(device):
             pixels = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
             pixels = pixels.to(torch.float32, memory_format=layout).sub_(mean).mul_(scale).to(dtype)
             return tuple(values.float().cpu().numpy() for values in run(pixels))
@@ -124,7 +124,7 @@ def _channels(values: Sequence[float]) -> Tensor:
 
 
 @contextmanager
-def _exactly(device: Device) -> Iterator[None]:
+def exactly(device: str) -> Iterator[None]:
     """Opens a context in which an NVIDIA card's fp32 is fp32, in convolutions and in products, the same at every run.
 
     It can be the caller who allowed TF32, which keeps 10 bits of 23; what was allowed before is allowed again after.
