@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,10 @@ from handful.core.machine import open_threads
 from handful.features.engines.pytorch import exactly
 from handful.finetune.freeze import Trainable
 from handful.finetune.precision import Precision, autocast, has_convolutions, suitable_threads
-from handful.finetune.ranks import Ranks
 from handful.finetune.shares import n_portions, shares
+
+if TYPE_CHECKING:
+    from handful.finetune.ranks import Ranks
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -28,8 +28,10 @@ from handful.finetune.gradients import Gradients, in_order, open_gradients
 from handful.finetune.history import finish, pass_accuracy
 from handful.finetune.kept import Place
 from handful.finetune.precision import Device, Precision, autocast
-from handful.finetune.ranks import Ranks
 from handful.finetune.schedule import Schedule, rate
+
+if TYPE_CHECKING:
+    from handful.finetune.ranks import Ranks
 
 Watch = Callable[[Iteration], None]
 """Told about every update, for a picture that grows while training runs."""
