@@ -6,12 +6,14 @@ import importlib
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import handful
 from handful.core.errors import ConfigError, HandfulError
 from handful.core.progress import Silent
 from handful.finetune import loop
+from handful.finetune.kept import Kept, Place, Written
 from handful.testing.pictures import draw_folder
 from tests.clusters import another_node
 
@@ -82,6 +84,7 @@ def pictures(n):
         (nodes(16, 16, cards=(2, 2)), 256, (4, 8, 1, True)),
         (nodes(16, 16, cards=(2, 2)), 40, (3, 8, 1, True)),
         (nodes(16, 4, cards=(8,)), 256, (8, 2, 1, True)),
+        (nodes(2, cards=(4,)), 256, (2, 1, 1, True)),  # cards without a core beside them are left alone
     ],
 )
 def test_a_rank_is_a_card_or_a_node_and_has_a_portion_at_least(there, having, n_pictures, expected):
@@ -105,3 +108,41 @@ def test_cards_are_used_as_the_engine_says(there):
     assert not there.shape_on(having, pictures(32), engine="eager").gpu
     with pytest.raises(ConfigError, match="no node of the cluster has a GPU"):
         there.shape_on(nodes(16), pictures(32), engine="cuda")
+
+
+def test_a_place_on_cards_is_one_that_has_them(there):
+    shape = there.shape_on(nodes(16, 16, cards=(2,)), pictures(64), engine="auto")
+    assert [there._places(node, shape) for node in nodes(16, 16, cards=(2,))] == [2, 0]
+
+
+def test_what_was_kept_on_more_nodes_is_gone_on_with_as_they_computed_it(there, tmp_path, monkeypatch):
+    kept, heard, laid_out = Place(tmp_path, Kept()), Heard(None), []
+    kept.write(Written(1, {"weights": np.zeros(2)}, {there.EACH: 2}, "1 epoch"), progress=heard)
+
+    @contextmanager
+    def placed(shape, progress):
+        laid_out.append(shape)
+        yield []
+
+    monkeypatch.setattr(there, "_placed", placed)
+    monkeypatch.setattr(there, "_led", lambda *_, **__: ("trained", {}))
+    monkeypatch.setattr(there, "node_resources", lambda: nodes(2))
+    monkeypatch.setattr(there.ray, "put", lambda job: job)
+    batches = SimpleNamespace(n_pictures=32, n_batches=1, carried=lambda: None)
+    alone = there.shape_on(nodes(2), batches, engine="auto")
+    assert (alone.n_ranks, alone.each) == (1, 1)
+    model = SimpleNamespace(load_state_dict=dict, eval=list)
+    options = {"seed": 0, "precision": "float32", "engine": "auto", "progress": heard, "kept": kept}
+    trained = there.fit_on(SimpleNamespace(kind=None), alone, model, batches, None, None, **options)
+    assert (trained, [shape.each for shape in laid_out]) == ("trained", [2])
+
+
+def test_a_checkpoint_tells_its_facts_and_one_that_cannot_be_read_none(tmp_path):
+    kept = Place(tmp_path, Kept())
+    assert kept.fact("each") is None
+    for epoch in (1, 2):
+        kept.write(Written(epoch, {"weights": np.zeros(2)}, {"each": epoch}, ""), progress=Silent())
+    assert (kept.fact("each"), kept.fact("other")) == (2, None)
+    (latest,) = tmp_path.glob("000002-*")
+    latest.write_bytes(b"\xff" * 20)
+    assert kept.fact("each") == 1

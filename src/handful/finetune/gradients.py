@@ -183,7 +183,7 @@ def why_whole(model: Trainable) -> str:
         return "batch normalisation learns the statistics of whole mini-batches"
     if any(_draws(layer) for layer in model.groups.modules()) or any(model.head.dropout):
         return "dropout draws in the order in which pictures come"
-    return "" if has_convolutions(model) else "so small a model is quickest on one core"
+    return "" if has_convolutions(model) else "without convolutions, a mini-batch is quickest as a whole"
 
 
 def _draws(layer: nn.Module) -> bool:

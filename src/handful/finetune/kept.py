@@ -22,9 +22,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import safetensors
 
 from handful.core.errors import HandfulError
 from handful.core.files import cache_folder, dump_json, sha256_bytes, sha256_file, staged_file
+from handful.core.parsed import MALFORMED
 from handful.core.progress import Progress
 from handful.core.stops import told_when_stopped
 
@@ -138,6 +140,13 @@ class Place:
     def files(self) -> dict[str, bytes]:
         """Returns what lies here, damaged or not, as it travels to other machines."""
         return {path.name: path.read_bytes() for _, path in self._files()}
+
+    def fact(self, name: str) -> Any:
+        """Returns a fact of the latest checkpoint that can be read; None where there is none, or no such fact."""
+        for _, path in self._files():
+            with suppress(safetensors.SafetensorError, *MALFORMED), safetensors.safe_open(path, "numpy") as file:
+                return json.loads(file.metadata()["facts"]).get(name)
+        return None
 
     def went_on(self, seconds: float, *, reached: str) -> None:
         """Takes note that the training was taken up, which had taken some time before."""

@@ -21,7 +21,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from torch import Tensor
 
-from handful.core.cluster import TRIES, Cluster, Kind, Lost, Ref, lost_too_often, node_resources, require
+from handful.core.cluster import TRIES, Cluster, Kind, Lost, Ref, lost_too_often, node_name, node_resources, require
 from handful.core.config import FinetuneConfig
 from handful.core.errors import ConfigError, HandfulError
 from handful.core.files import write_bytes
@@ -47,6 +47,9 @@ LOST = Lost(
 
 LOOKED = 1.0
 """Seconds after which nodes are looked at again while the ranks have no place on the cluster."""
+
+EACH = "each"
+"""The fact of a checkpoint that says with how many threads a portion is computed."""
 
 GRACE = 10.0
 """Seconds in which the other ranks have to end after one did; what they say may be the reason."""
@@ -93,12 +96,12 @@ def shape_on(
         HandfulError: no node is left that can do the work of one that was lost.
     """
     n_parts = n_portions(-(-batches.n_pictures // batches.n_batches))
-    cards = [node for node in nodes if node.get("GPU", 0.0) >= 1.0] if engine in CARD else []
+    cards = [found for node in nodes if (found := _cards(node))] if engine in CARD else []
     if engine == "cuda" and not cards and not before:
         raise ConfigError("engine is 'cuda', and no node of the cluster has a GPU. Leave out --engine, or add one.")
     if cards and (before is None or before.gpu):
-        cores = max(1, min(int(node.get("CPU", 0.0)) // int(node["GPU"]) for node in cards))
-        return Shape(min(sum(int(node["GPU"]) for node in cards), n_parts), cores, 1, True)
+        cores = min(n_cores // n_cards for n_cards, n_cores in cards)
+        return Shape(min(sum(n_cards for n_cards, _ in cards), n_parts), cores, 1, True)
     least = before.each if before else 1
     sizes = [int(node["CPU"]) for node in nodes if node["CPU"] >= least]
     if not sizes or (before and before.gpu):
@@ -113,6 +116,13 @@ def shape_on(
     cores = max(set(sizes), key=lambda cores: (n_ranks(cores) * cores, cores))
     each = before.each if before else cores // min(cores, -(-n_parts // n_ranks(cores)))
     return Shape(n_ranks(cores), cores, each, False)
+
+
+def _cards(node: Mapping[str, float]) -> tuple[int, int] | None:
+    """Returns how many cards of a node have a core beside them, and its cores; None where none has."""
+    n_cores = int(node.get("CPU", 0.0))
+    n_cards = min(int(node.get("GPU", 0.0)), n_cores)
+    return (n_cards, n_cores) if n_cards else None
 
 
 def fit_on(
@@ -149,11 +159,13 @@ def fit_on(
     """
     watched = validation and validation.carried()
     job = ray.put(_Job(cluster.kind, model, batches.carried(), watched, config, seed, precision))
+    if kept and (each := kept.fact(EACH)):
+        shape = shape_on(node_resources(), batches, engine=engine, before=replace(shape, each=int(each)))
     progress.say(f"Layers are trained by {shape}.")
     lost: Exception | None = None
     for _ in range(TRIES + 1):
         try:
-            with _placed(shape) as actors:
+            with _placed(shape, progress) as actors:
                 training, state = _led(actors, shape, job, progress=progress, kept=kept, is_first=lost is None)
         except RankLostError as error:
             lost = error
@@ -198,6 +210,11 @@ class _Rank:
     ) -> tuple[Training, State] | None:
         """Trains with the others, and returns what came of it if this is the first one."""
         require(job.kind)
+        if shape.gpu and not torch.cuda.is_available():
+            raise ConfigError(
+                f"the node {node_name()} has a GPU, which PyTorch {torch.__version__} there cannot use. Install a "
+                "PyTorch with CUDA on it, or add --engine eager to train on processors."
+            )
         tell = self._tell if rank == 0 else _nobody
         address = ray.util.get_node_ip_address()
         torch.set_num_threads(shape.cores)
@@ -237,15 +254,19 @@ class _Rank:
 
 
 @contextmanager
-def _placed(shape: Shape) -> Iterator[list[Any]]:
+def _placed(shape: Shape, progress: Progress) -> Iterator[list[Any]]:
     """Opens ranks, all of them or none, and ends them."""
     needs = {"CPU": shape.cores, **({"GPU": 1} if shape.gpu else {})}
     group = placement_group([needs] * shape.n_ranks, strategy="PACK")
     actors: list[Any] = []
     try:
+        waits = False
         while not group.wait(timeout_seconds=LOOKED):
-            if sum(int(node.get("CPU", 0.0)) // shape.cores for node in node_resources()) < shape.n_ranks:
+            if sum(_places(node, shape) for node in node_resources()) < shape.n_ranks:
                 raise RankLostError("a node was lost before the training began")
+            if not waits:
+                progress.say(f"Waiting for a place for {shape}.")
+            waits = True
         for place in range(shape.n_ranks):
             there = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=place)
             kind = ray.remote(
@@ -257,6 +278,12 @@ def _placed(shape: Shape) -> Iterator[list[Any]]:
         for actor in actors:
             ray.kill(actor)
         remove_placement_group(group)
+
+
+def _places(node: Mapping[str, float], shape: Shape) -> int:
+    """Returns how many of some ranks a node has room for, when it does nothing else."""
+    n_cores = int(node.get("CPU", 0.0)) // shape.cores
+    return min(n_cores, int(node.get("GPU", 0.0))) if shape.gpu else n_cores
 
 
 def _led(
@@ -274,7 +301,7 @@ def _led(
         meeting = ray.get(actors[0].meet.remote(shape.n_ranks))
         working += [actor.train.remote(job, rank, shape, meeting, files) for rank, actor in enumerate(actors)]
         with ExitStack() as stages:
-            listening = _Listening(progress, kept, stages, is_first)
+            listening = _Listening(shape, progress, kept, stages, is_first)
             news = actors[0].news.remote()
             going = [*working, news]
             while going:
@@ -306,6 +333,7 @@ def _fault(working: Sequence[Ref]) -> Exception | None:
 class _Listening:
     """What the process that asked does about what the first rank tells."""
 
+    shape: Shape
     progress: Progress
     kept: Place | None
     stages: ExitStack
@@ -322,7 +350,9 @@ class _Listening:
             elif what == "say":
                 self.progress.say(*how)
             elif what == "write" and self.kept:
-                self.kept.write(*how, progress=self.progress)
+                (written,) = how
+                facts = {**written.facts, EACH: self.shape.each}
+                self.kept.write(replace(written, facts=facts), progress=self.progress)
             elif what == "went_on" and self.kept and self.is_first:
                 seconds, reached = how
                 self.kept.went_on(seconds, reached=reached)

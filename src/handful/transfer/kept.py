@@ -25,7 +25,7 @@ class Computing:
     Attributes:
         precision: of multiplications.
         device: where layers are trained.
-        threads: that train, or on a cluster those that compute a portion of a mini-batch.
+        threads: that train; 0 on a cluster, where a checkpoint says with how many a portion is computed.
         spread: whether it is a cluster.
     """
 

@@ -7,8 +7,13 @@ let places = { max_mb: Infinity }, shownFolder = "", state = "none", wanted = nu
 
 const query = (path, fields) => `${path}?${new URLSearchParams(fields)}`;
 const order = (path, fields = {}) => ask(query(path, fields), { method: "POST" });
-/* The classes that a request tells of, and its number: one that was overtaken by a later one is not shown. */
-async function listing(request, number = ++nAsked) { return { number, classes: await request }; }
+/* The classes that a request tells of; where a later one was answered before, they are asked for again. */
+async function listing(request, number = ++nAsked) {
+  const classes = await request;
+  if (number < latest) return listing(ask("classes"));
+  latest = number;
+  return classes;
+}
 const source = () => document.querySelector("[name=source]:checked").value;
 const classesInWords = (number) => `${number} ${number === 1 ? "class" : "classes"}`;
 function locked() { find("locked").hidden = false; }
@@ -42,13 +47,13 @@ function card(name) {
     const to = field.value.trim();
     try {
       if (to && to !== made.name) {
-        const answer = await listing(order("classes/rename", { name: made.name, to }));
+        const classes = await listing(order("classes/rename", { name: made.name, to }));
         cards.delete(made.name);
         made.name = to;
         cards.set(to, made);
         made.label();
         say(`Renamed to ${to}.`);
-        show(answer);
+        show(classes);
       }
       tell(made.fault, "");
     } catch (error) {
@@ -110,9 +115,7 @@ function thumb(made, picture) {
   return make("li", {}, make("img", { loading: "lazy", src: query("picture", { label: made.name, name: picture }) }), button);
 }
 
-function show({ number, classes }) {
-  if (number < latest) return;
-  latest = number;
+function show(classes) {
   const names = new Set(classes.map(({ name }) => name));
   for (const [name, made] of cards) if (!names.has(name)) { made.element.remove(); cards.delete(name); }
   for (const { name, pictures } of classes) {
