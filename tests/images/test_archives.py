@@ -14,7 +14,7 @@ import pytest
 from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
 from handful.images import open_source, pixels, read
-from handful.images.archives import ArchiveLimits, open_tar, open_zip
+from handful.images.archives import ArchiveLimits, _check_limits, open_tar, open_zip
 from handful.images.unreadable import UnreadableError
 from handful.testing.pictures import draw_folder
 
@@ -279,3 +279,11 @@ def test_the_copy_of_a_tar_that_vanishes_is_an_error_with_its_path(tmp_path, pic
     copy.unlink()
     with pytest.raises(DataError, match=Path(copy).name):
         pixels(table, table.pictures[0])
+
+
+def test_an_archive_may_unpack_to_so_many_times_its_size(tmp_path):
+    limits = ArchiveLimits(ratio=3.0, ratio_from=100)
+    _check_limits(tmp_path, limits, unpacked=300, packed=100)
+    _check_limits(tmp_path, limits, unpacked=100, packed=1)  # a few flat drawings
+    with pytest.raises(DataError, match="unpacks to more than 3 times its size"):
+        _check_limits(tmp_path, limits, unpacked=301, packed=100)

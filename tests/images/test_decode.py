@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from handful.images.decode import decode
+from handful.images.decode import _check_size, decode
 from handful.images.unreadable import UnreadableError
 
 MANY = 64e6
@@ -481,3 +481,9 @@ def test_warnings_are_kept_away_in_every_thread_that_reads():
         warnings.simplefilter("always")
         list(pool.map(read_some, range(2)))
     assert caught == []
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (-1, 5)])
+def test_a_side_without_pixels_is_damage(size):
+    with pytest.raises(UnreadableError, match=f"{size[0]} x {size[1]} pixels"):
+        _check_size(size, 1e9)
