@@ -105,7 +105,19 @@ class NoCredentialsError(Exception):
     """What the library of S3 raises; others have errors of such names too."""
 
 
-@pytest.mark.parametrize("fault", [NoCredentialsError("Unable to locate"), PermissionError("The token has expired.")])
+class ClientError(Exception):
+    """What it raises for an answer of the service."""
+
+
+def refused():
+    error, cause = PermissionError("Access denied"), ClientError()
+    cause.response, error.__cause__ = {"Error": {"Code": "ExpiredToken"}}, cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "fault", [NoCredentialsError("Unable to locate"), PermissionError("The token has expired."), refused()]
+)
 def test_without_valid_credentials_the_work_stops_at_once_and_no_picture_is_blamed(stored, monkeypatch, fault):
     address, _ = stored
     monkeypatch.setattr(remote, "PAUSES", (1e6,))
@@ -120,6 +132,19 @@ def test_without_valid_credentials_the_work_stops_at_once_and_no_picture_is_blam
     monkeypatch.setattr(source.files, "cat_file", lambda path: (_ for _ in ()).throw(PermissionError("Forbidden")))
     with pytest.raises(UnreadableError, match="PermissionError: Forbidden"):
         source.read("b/000.png")
+
+
+@pytest.mark.parametrize("fault", [FileNotFoundError, PermissionError])
+@pytest.mark.parametrize("name", ["expired/gone.png", "the token has expired/gone.png"])
+def test_a_picture_whose_path_has_the_words_of_such_a_fault_costs_no_other(stored, monkeypatch, fault, name):
+    source = open_place(stored[0]).source
+
+    def refusing(path):
+        raise fault(path)
+
+    monkeypatch.setattr(source.files, "cat_file", refusing)
+    with pytest.raises(UnreadableError, match=f"{fault.__name__}: .*{name}"):
+        source.read(name)
 
 
 def test_a_library_that_refuses_the_address_is_quoted_with_what_to_set(monkeypatch):

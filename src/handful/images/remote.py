@@ -29,6 +29,12 @@ PAUSES = (1.0, 4.0, 16.0)
 ABSENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """What is an answer, and no fault of the way to it."""
 
+INVALID = re.compile("credential|expired|token", re.IGNORECASE)
+"""In the names of such errors, like ExpiredToken, where credentials are the fault."""
+
+EXPIRED = re.compile(r"\btoken [\w ]*\bexpired\b", re.IGNORECASE)
+"""In the words of services of which no more is known, like "The provided token has expired."."""
+
 CREDENTIALS = "AWS_ACCESS_KEY_ID and so on, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_CONNECTION_STRING"
 """Where the usual services' libraries look for them first."""
 
@@ -124,7 +130,7 @@ class RemoteSource:
             except (UnreadableError, HandfulError):
                 raise
             except Exception as error:  # of the service's own library
-                lacks = _lacks_credentials(error)
+                lacks = _lacks_credentials(error, what)
                 if isinstance(error, ABSENT) and not lacks:
                     raise UnreadableError(f"cannot be read: {_reason(error)}", lasting=False) from None
                 if lacks or not pauses:
@@ -230,9 +236,21 @@ def _stamp(facts: dict[str, Any]) -> str:
     return f"{facts.get('size')}.{changed}"
 
 
-def _lacks_credentials(error: Exception) -> bool:
+def _lacks_credentials(error: Exception, what: str) -> bool:
     """Returns whether no other file will be given either: there are no credentials, or they are not valid any more."""
-    return "credential" in type(error).__name__.lower() or "expired" in str(error).lower()
+    if isinstance(error, ABSENT) and not isinstance(error, PermissionError):
+        return False
+    told = " ".join(str(error).replace(what, "").split())
+    return EXPIRED.search(told) is not None or any(INVALID.search(name) for name in _names(error))
+
+
+def _names(error: Exception) -> Iterator[str]:
+    """Yields what an error, and the one that it comes from, are called by the library and by the service."""
+    for each in (error, error.__cause__):
+        yield type(each).__name__
+        yield str(getattr(each, "error_code", ""))  # Azure's
+        response = getattr(each, "response", None)  # Amazon's
+        yield str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def _reason(error: Exception) -> str:
