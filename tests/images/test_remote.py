@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from handful.core.errors import DataError
 from handful.images import UnreadableError, open_place, path_or_address, remote
@@ -151,7 +152,7 @@ def test_a_library_that_refuses_the_address_is_quoted_with_what_to_set(monkeypat
     def refusing(*given, **settings):
         raise ValueError("Must provide either a connection_string or account_name with credentials!")
 
-    monkeypatch.setattr(fsspec.implementations.memory.MemoryFileSystem, "_strip_protocol", refusing)
+    monkeypatch.setattr(MemoryFileSystem, "_strip_protocol", refusing)
     with pytest.raises(DataError, match=r"cannot be opened: ValueError: Must provide.*AZURE_STORAGE_CONNECTION_STRING"):
         open_place("memory://bucket/new")
 

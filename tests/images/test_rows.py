@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFile
 
 from handful.core.errors import DataError
 from handful.images import UnreadableError, open_place, remote
@@ -135,6 +136,41 @@ def test_a_table_at_an_address_is_read_as_on_a_disk_and_again_where_the_service_
     files.rm("/tables", recursive=True)
     with pytest.raises(DataError, match=r"memory://tables/new\.parquet: cannot be read: FileNotFoundError"):
         open_place("memory://tables/new.parquet")
+
+
+@pytest.mark.parametrize("n_faults", [2, 9])
+def test_what_a_service_raises_while_a_table_is_read_is_no_damage(tmp_path, monkeypatch, n_faults):
+    monkeypatch.setattr(remote, "PAUSES", (0.0, 0.0))
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/tables/new.parquet", write(tmp_path / "new.parquet", {"image": STRUCTS}).read_bytes())
+    source, faults = open_place("memory://tables/new.parquet").source, []
+    read_bytes = MemoryFile.read
+
+    def refusing(stream, *n_bytes):
+        if len(faults) < n_faults:
+            faults.append(1)
+            raise OSError("Forbidden: tables/new.parquet: the caller has no access")
+        return read_bytes(stream, *n_bytes)
+
+    monkeypatch.setattr(MemoryFile, "read", refusing)
+    if n_faults < 3:
+        assert source.read("0") == FILES[0]
+        faults.clear()
+        assert open_place("memory://tables/new.parquet").source.n_rows == len(FILES)
+    else:
+        for ask in (lambda: source.read("0"), lambda: open_place("memory://tables/new.parquet")):
+            with pytest.raises(DataError, match=r"cannot be read: ReadingError: Forbidden: .*your credentials"):
+                ask()
+
+
+def test_a_table_of_paths_that_a_service_refuses_on_the_way_is_not_to_be_written_again(tmp_path, monkeypatch):
+    files = fsspec.filesystem("memory")
+    table = write(tmp_path / "list.parquet", {"path": [f"{number}.png" for number in range(500)]}).read_bytes()
+    files.pipe_file("/tables/list.parquet", table)
+    found = open_place("memory://tables/list.parquet").find()
+    monkeypatch.setattr(MemoryFile, "read", lambda stream, *n_bytes: (_ for _ in ()).throw(OSError("Forbidden")))
+    with pytest.raises(DataError, match=r"cannot be read to its end: ReadingError: Forbidden\. Check the network"):
+        list(found)
 
 
 def test_labels_groups_and_parts_come_from_the_other_columns(tmp_path):

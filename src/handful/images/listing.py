@@ -174,8 +174,6 @@ def _even(lines: Iterable[list[str]], width: int, name: str) -> Iterator[tuple[i
 
 def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     table = open_parquet(stream, name)
-    import pyarrow
-
     header = [str(column) for column in table.schema_arrow.names]
     kept = [header[index] for index in find_columns(header, name).values()]
 
@@ -184,8 +182,10 @@ def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int
             for batch in table.iter_batches(columns=kept):
                 columns = [batch.column(column).to_pylist() for column in kept]
                 yield from ([cell(value) for value in row] for row in zip(*columns, strict=True))
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise _damaged(name, error) from None
+        except Exception as error:
+            if is_damage(error) or isinstance(error, ValueError):
+                raise _damaged(name, error) from None
+            raise
 
     return kept, enumerate(rows(), start=2)
 
@@ -208,11 +208,38 @@ def open_parquet(stream: BinaryIO, name: str, **settings: Any) -> Any:
     except ImportError:
         raise MissingExtraError("reading Parquet tables", "parquet") from None
     try:
-        return pyarrow.parquet.ParquetFile(stream, **settings)
+        return pyarrow.parquet.ParquetFile(_Heard(stream), **settings)
     except Exception as error:
         if is_damage(error):
             raise _damaged(name, error) from None
         raise
+
+
+class ReadingError(OSError):
+    """A file cannot be read, which says nothing about what is in it."""
+
+
+class _Heard:
+    """A stream whose own errors are told from pyarrow's, for services' libraries raise an OSError of no number too."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, *n_bytes: int) -> bytes:
+        """Returns bytes of the stream.
+
+        Raises:
+            ReadingError: they cannot be read, by an error that would say that they are damaged.
+        """
+        try:
+            return self._stream.read(*n_bytes)
+        except Exception as error:
+            if is_damage(error):
+                raise ReadingError(str(error)) from error
+            raise
 
 
 def is_damage(error: BaseException) -> bool:

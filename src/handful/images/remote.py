@@ -218,13 +218,18 @@ def open_remote(address: str) -> RemotePlace | RowPlace:
 
 @contextmanager
 def _expecting(address: str) -> Iterator[None]:
-    """Says what can be named, where there is nothing."""
+    """Says what can be named, where there is nothing, and what to check, where it ends before its end."""
     try:
         yield
     except UnreadableError as error:
         raise DataError(
             f"{address}: {error}. Expected a folder of pictures, a picture or a table, and credentials for it."
         ) from None
+    except OSError as error:
+        raise DataError(
+            f"{address} cannot be read to its end: {_reason(error)}. Check the network and your credentials "
+            f"({CREDENTIALS}), and give the command again."
+        ) from error
 
 
 def _parent(source: RemoteSource) -> RemoteSource:
