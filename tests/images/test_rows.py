@@ -17,7 +17,7 @@ from handful.images.survey import survey
 pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
 
-FILES = [f"picture {number}".encode() * (number % 5 + 1) for number in range(HELD + 200)]
+FILES = [f"\x89PNG {number}".encode("latin-1") * (number % 5 + 1) for number in range(HELD + 200)]
 STRUCTS = [{"bytes": data, "path": None} for data in FILES]
 
 
@@ -68,10 +68,10 @@ def test_no_more_is_held_than_a_portion_and_what_is_held_is_read_once(tmp_path):
 
 
 def test_a_row_without_a_picture_and_one_that_is_damaged_say_so_and_cost_no_other(tmp_path):
-    values = [b"first", None, *FILES]
+    values = [b"\xffirst", None, *FILES]
     path = write(tmp_path / "new.parquet", {"image": values}, group=200)
     found = list(open_place(path).find())
-    assert (read(found[0]), read(found[2])) == (b"first", FILES[0])
+    assert (read(found[0]), read(found[2])) == (b"\xffirst", FILES[0])
     with pytest.raises(UnreadableError, match="there are no bytes of a picture in this row"):
         read(found[1])
     place = parquet.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
@@ -91,6 +91,9 @@ def test_a_row_without_a_picture_and_one_that_is_damaged_say_so_and_cost_no_othe
     [
         ({"path": ["a.png"], "thumbnail": [b"x"]}, "a.png"),
         ({"filename": [b"a.png"]}, "a.png"),
+        ({"image": [b"a.png"]}, "a.png"),
+        ({"Picture": [None, "ü/a.png".encode()], "mask": [b"x", b"y"]}, "ü/a.png"),
+        ({"image": [b"a.png"], "content": [b"x"]}, "new.parquet#0"),
         ({"path": ["a.png"], "content": [b"x"]}, "new.parquet#0"),
         ({"mask": [{"bytes": b"y"}], "Image": [{"bytes": b"x"}]}, "new.parquet#0"),
         ({"jpg": [b"x"], "id": [1]}, "new.parquet#0"),
@@ -102,6 +105,12 @@ def test_which_column_has_the_pictures(tmp_path, monkeypatch, columns, first):
     (found,) = open_place(remote.path_or_address("new.parquet")).find()
     assert found.name == first
     assert "#" not in first or read(found) == b"x"
+
+
+@pytest.mark.parametrize("first", [b"<svg>\n</svg>", b"BM\0", b"P" * 5000, b"\xff\xd8", b""])
+def test_bytes_that_are_no_path_are_a_picture(tmp_path, first):
+    (found,) = open_place(write(tmp_path / "new.parquet", {"image": [first]})).find()
+    assert read(found) == first
 
 
 def test_several_columns_and_none_say_what_is_expected(tmp_path):

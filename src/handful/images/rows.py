@@ -32,6 +32,9 @@ HELD = 512
 PAGE_BYTES = 1 << 20
 """Read from the file at a time, so that a row group is never held whole."""
 
+PATH_BYTES = 4096
+"""As long as a path can be."""
+
 Asked = Callable[[Callable[[], Any], str], Any]
 """Does what it is given, perhaps several times; the text is for messages."""
 
@@ -188,8 +191,8 @@ def open_rows(open_file: Callable[[], BinaryIO], title: str, *, asked: Asked = o
     if PurePosixPath(title).suffix.lower() != ".parquet":
         return None
     with open_file() as stream:
-        table = open_parquet(stream, title)
-        column = _column(table.schema_arrow, title)
+        table = open_parquet(stream, title, buffer_size=PAGE_BYTES, pre_buffer=False)
+        column = _column(table, title)
         sizes = [table.metadata.row_group(group).num_rows for group in range(table.metadata.num_row_groups)]
     return None if column is None else RowSource(title, open_file, column, tuple(accumulate(sizes)), asked)
 
@@ -223,7 +226,7 @@ def _class_names(metadata: Mapping[bytes, bytes], column: str) -> dict[str, str]
         return {}
 
 
-def _column(schema: Any, title: str) -> str | None:
+def _column(table: Any, title: str) -> str | None:
     """Returns the column of pictures, as Arrow's readers take it; bytes that are called like paths are paths."""
     from pyarrow import types
 
@@ -233,10 +236,14 @@ def _column(schema: Any, title: str) -> str | None:
     def has_bytes(kind: Any) -> bool:
         return bool(types.is_struct(kind)) and any(part.name == "bytes" and is_bytes(part.type) for part in kind)
 
+    schema = table.schema_arrow
     called = {field.name: field.name.strip().lower() for field in schema}
     paths = set(COLUMNS["path"]) - set(PICTURES)
     found = {each.name: f"{each.name}.bytes" for each in schema if has_bytes(each.type)}
     found |= {each.name: each.name for each in schema if is_bytes(each.type) and called[each.name] not in paths}
+    for name in [name for name in found if found[name] == name and called[name] in COLUMNS["path"]]:
+        if _has_paths(table, name):
+            del found[name]
     usual = [name for known in PICTURES for name in found if called[name] == known]
     if not usual and (len(found) == 0 or any(called[name] in COLUMNS["path"] for name in called)):
         return None
@@ -246,3 +253,17 @@ def _column(schema: Any, title: str) -> str | None:
             f"to {PICTURES[0]!r}."
         )
     return found[(usual or list(found))[0]]
+
+
+def _has_paths(table: Any, column: str) -> bool:
+    """Returns whether the first bytes in a column are a text, as Spark and Impala write it, and no picture."""
+    try:
+        batches = table.iter_batches(BATCH, columns=[column], use_threads=False)
+        first = next((value.as_py() for batch in batches for value in batch.column(0) if value.is_valid), b"")
+        return 0 < len(first) <= PATH_BYTES and {*b"\0\n"}.isdisjoint(first) and bool(first.decode())
+    except UnicodeDecodeError:
+        return False
+    except Exception as error:
+        if is_damage(error):  # the row says so when it is read
+            return False
+        raise
