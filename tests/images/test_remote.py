@@ -6,8 +6,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
-from handful.images import UnreadableError, open_place, path_or_address, remote
+from handful.images import UnreadableError, open_place, path_or_address, read_unchecked, remote
 from handful.testing.pictures import draw_folder
 
 
@@ -100,6 +101,14 @@ def test_a_service_that_answers_at_times_is_asked_again_and_one_that_never_does_
     faults = iter([TimeoutError("busy")] * 3)
     with pytest.raises(DataError, match=r"b/000\.png cannot be read: TimeoutError: busy.*asked for 3 times"):
         source.read("b/000.png")
+
+
+def test_the_limit_on_size_holds_where_a_service_tells_no_size(stored, monkeypatch):
+    (found,) = open_place(f"{stored[0]}/b/000.png").find()
+    monkeypatch.setattr(found.source.files, "size", lambda path: None)
+    with pytest.raises(UnreadableError, match="--max-file-mb"):
+        read_unchecked(found, ReadingConfig(max_file_mb=1e-5), full_scale=255)
+    assert read_unchecked(found, ReadingConfig(), full_scale=255).shape == (8, 8, 3)
 
 
 class NoCredentialsError(Exception):

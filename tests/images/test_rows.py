@@ -9,10 +9,13 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile
 
+from handful import images
+from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
 from handful.images import UnreadableError, open_place, remote
 from handful.images.rows import BATCH, HELD
 from handful.images.survey import survey
+from handful.testing.pictures import draw_folder
 
 pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
@@ -180,6 +183,19 @@ def test_a_table_of_paths_that_a_service_refuses_on_the_way_is_not_to_be_written
     monkeypatch.setattr(MemoryFile, "read", lambda stream, *n_bytes: (_ for _ in ()).throw(OSError("Forbidden")))
     with pytest.raises(DataError, match=r"cannot be read to its end: ReadingError: Forbidden\. Check the network"):
         list(found)
+
+
+def test_the_limit_on_size_holds_for_rows_too(tmp_path):
+    photos = draw_folder(tmp_path / "photos", classes=("a", "b"), per_class=10, size=8)
+    columns = {"image": [path.read_bytes() for path in sorted(photos.rglob("*.png"))], "label": [*"ab" * 10]}
+    columns["image"][7] += bytes(100_000)
+    path = write(tmp_path / "data.parquet", columns)
+    config = ReadingConfig(max_file_mb=0.1)
+    assert [one.path for one in images.read(path, config).skipped] == ["07"]
+    found = list(open_place(path).find())
+    assert images.read_unchecked(found[6], config, full_scale=255).shape == (8, 8, 3)
+    with pytest.raises(UnreadableError, match=r"0\.1 MB; the limit is 0\.1 MB \(--max-file-mb\)"):
+        images.read_unchecked(found[7], config, full_scale=255)
 
 
 def test_labels_groups_and_parts_come_from_the_other_columns(tmp_path):

@@ -16,7 +16,7 @@ from handful.core.errors import DataError, HandfulError
 from handful.images.layout import looks_like_picture
 from handful.images.listing import is_table, read_paths
 from handful.images.rows import RowPlace, open_rows
-from handful.images.sources import Entry, Found, is_hidden
+from handful.images.sources import UNKNOWN, Entry, Found, is_hidden
 from handful.images.unreadable import UnreadableError
 
 T = TypeVar("T")
@@ -87,8 +87,9 @@ class RemoteSource:
             waiting.extend(reversed(below))
 
     def size(self, name: str) -> int:
-        """Returns the size in bytes; 0 where the service does not say. See `ListedSource`."""
-        return int(self.asked(partial(self.files.size, self._at(name)), self._at(name)) or 0)
+        """Returns the size in bytes; `UNKNOWN` where the service does not say. See `ListedSource`."""
+        n_bytes: int | None = self.asked(partial(self.files.size, self._at(name)), self._at(name))
+        return UNKNOWN if n_bytes is None else n_bytes
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of one file.

@@ -17,7 +17,7 @@ from handful.core.parsed import MALFORMED, parse_json
 from handful.images.given import Row, lay_out
 from handful.images.layout import Layout
 from handful.images.listing import COLUMNS, cell, find_columns, is_damage, open_parquet
-from handful.images.sources import Entry, Found
+from handful.images.sources import UNKNOWN, Entry, Found
 from handful.images.unreadable import UnreadableError
 
 PICTURES = ("image", "img", "picture", "bytes", "content")
@@ -80,8 +80,8 @@ class RowSource:
         return map(Entry, self.names())
 
     def size(self, name: str) -> int:
-        """Returns 0, which no file has: how large a picture is shows when its row is read."""
-        return 0
+        """Returns `UNKNOWN`: how large a picture is shows when its row is read."""
+        return UNKNOWN
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of the picture in a row.
