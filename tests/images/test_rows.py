@@ -100,6 +100,7 @@ def test_a_row_without_a_picture_and_one_that_is_damaged_say_so_and_cost_no_othe
         ({"path": ["a.png"], "content": [b"x"]}, "new.parquet#0"),
         ({"mask": [{"bytes": b"y"}], "Image": [{"bytes": b"x"}]}, "new.parquet#0"),
         ({"jpg": [b"x"], "id": [1]}, "new.parquet#0"),
+        ({"image.bytes": [b"x"], "image.path": ["a.png"]}, "new.parquet#0"),
     ],
 )
 def test_which_column_has_the_pictures(tmp_path, monkeypatch, columns, first):

@@ -127,13 +127,15 @@ class RowSource:
 
     def _batches(self, group: int) -> Iterator[tuple[int, Any]]:
         """Yields batches from the beginning of a row group on, with their first rows."""
+        from pyarrow.types import is_struct
+
         with self.open() as stream:
             table = open_parquet(stream, self.title, buffer_size=PAGE_BYTES, pre_buffer=False)
             row = self.ends[group - 1] if group else 0
             for number in range(group, len(self.ends)):
                 for batch in table.iter_batches(BATCH, row_groups=[number], columns=[self.column], use_threads=False):
                     values = batch.column(0)
-                    yield row, values.field("bytes") if self.column.endswith(".bytes") else values
+                    yield row, values.field("bytes") if is_struct(values.type) else values
                     row += len(values)
 
 
