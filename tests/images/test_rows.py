@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile
 
 from handful import images
+from handful.api.answering import PORTION
 from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
 from handful.images import UnreadableError, open_place, remote
@@ -67,6 +69,18 @@ def test_no_more_is_held_than_a_portion_and_what_is_held_is_read_once(tmp_path):
             for row in map(FILES.index, portion):
                 source.read(str(row))
                 assert sum(len(batch) for _, batch in source.held) <= HELD + BATCH
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize("group", [10_000, 100])
+def test_a_portion_that_begins_anywhere_is_read_once_too(tmp_path, group):
+    values = [b"\xff%d" % number for number in range(3 * PORTION)]
+    source = open_place(write(tmp_path / "new.parquet", {"image": values}, group=group)).source
+    opened = []
+    source.open = lambda open_file=source.open: opened.append(1) or open_file()
+    for begin, end in pairwise((0, *range(PORTION - 24, len(values), PORTION), len(values))):
+        for _ in range(2):
+            assert [source.read(str(row)) for row in range(begin, end)] == values[begin:end]
     assert len(opened) == 1
 
 

@@ -26,8 +26,9 @@ PICTURES = ("image", "img", "picture", "bytes", "content")
 BATCH = 16
 """Rows that are taken from a table at a time."""
 
-HELD = 512
-"""Rows behind the last one that stay at hand: a portion of `predict`, through which each network goes anew."""
+HELD = 512 + BATCH
+"""Rows behind the last one that stay at hand: a portion of `predict`, through which each network goes anew, and what
+comes before it in its first batch."""
 
 PAGE_BYTES = 1 << 20
 """Read from the file at a time, so that a row group is never held whole."""
