@@ -228,3 +228,16 @@ def test_labels_groups_and_parts_come_from_the_other_columns(tmp_path):
     assert [finding.code for finding in layout.findings] == ["no-label"]
     with pytest.raises(DataError, match=r"has no column label.*Expected the column label"):
         survey(write(tmp_path / "data.parquet", {"image": STRUCTS[:4]}))
+
+
+@pytest.mark.parametrize("use_dictionary", [True, False])
+def test_labels_that_are_damaged_are_told_like_any_damaged_table(tmp_path, use_dictionary):
+    path, table = tmp_path / "data.parquet", pyarrow.table({"image": FILES, "label": ["cat"] * len(FILES)})
+    parquet.write_table(table, path, use_dictionary=use_dictionary)
+    column = parquet.ParquetFile(path).metadata.row_group(0).column(1)
+    place = column.dictionary_page_offset or column.data_page_offset
+    data = bytearray(path.read_bytes())
+    data[place : place + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"data\.parquet cannot be read as a Parquet table: .*Write it again\."):
+        survey(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -178,14 +178,10 @@ def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int
     kept = [header[index] for index in find_columns(header, name).values()]
 
     def rows() -> Iterator[list[str]]:
-        try:
+        with telling_damage(name):
             for batch in table.iter_batches(columns=kept):
                 columns = [batch.column(column).to_pylist() for column in kept]
                 yield from ([cell(value) for value in row] for row in zip(*columns, strict=True))
-        except Exception as error:
-            if is_damage(error) or isinstance(error, ValueError):
-                raise _damaged(name, error) from None
-            raise
 
     return kept, enumerate(rows(), start=2)
 
@@ -207,12 +203,8 @@ def open_parquet(stream: BinaryIO, name: str, **settings: Any) -> Any:
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("reading Parquet tables", "parquet") from None
-    try:
+    with telling_damage(name):
         return pyarrow.parquet.ParquetFile(_Heard(stream), **settings)
-    except Exception as error:
-        if is_damage(error):
-            raise _damaged(name, error) from None
-        raise
 
 
 class ReadingError(OSError):
@@ -237,7 +229,7 @@ class _Heard:
         try:
             return self._stream.read(*n_bytes)
         except Exception as error:
-            if is_damage(error):
+            if is_damage(error) or isinstance(error, ValueError):
                 raise ReadingError(str(error)) from error
             raise
 
@@ -249,8 +241,16 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, pyarrow.ArrowException) or (type(error) is OSError and error.errno is None)
 
 
-def _damaged(name: str, error: Exception) -> DataError:
-    return DataError(f"{name} cannot be read as a Parquet table: {error}. Write it again.")
+@contextmanager
+def telling_damage(name: str) -> Iterator[None]:
+    """Says what to do with a table that turns out to be damaged; text that is no UTF-8 is a ValueError."""
+    try:
+        yield
+    except Exception as error:
+        if is_damage(error) or isinstance(error, ValueError):
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise DataError(f"{name} cannot be read as a Parquet table: {reason}. Write it again.") from None
+        raise
 
 
 def cell(value: Any) -> str:

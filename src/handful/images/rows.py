@@ -16,7 +16,7 @@ from handful.core.errors import DataError
 from handful.core.parsed import MALFORMED, parse_json
 from handful.images.given import Row, lay_out
 from handful.images.layout import Layout
-from handful.images.listing import COLUMNS, cell, find_columns, is_damage, open_parquet
+from handful.images.listing import COLUMNS, cell, find_columns, is_damage, open_parquet, telling_damage
 from handful.images.sources import UNKNOWN, Entry, Found
 from handful.images.unreadable import UnreadableError
 
@@ -204,9 +204,9 @@ def lay_out_rows(source: RowSource) -> Layout:
     """Returns the classes, groups and parts of a table's pictures, as its other columns have them.
 
     Raises:
-        DataError: it has no labels, or parts that are not understood.
+        DataError: it has no labels, or parts that are not understood; or it is damaged there.
     """
-    with source.open() as stream:
+    with source.open() as stream, telling_damage(source.title):
         table = open_parquet(stream, source.title)
         columns = find_columns(table.schema_arrow.names, source.title, required=("label",))
         wanted = {field: table.schema_arrow.names[columns[field]] for field in columns if field != "path"}
