@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+from handful.core.config import ReadingConfig
 from handful.core.errors import DataError
-from handful.images import UnreadableError, open_place, path_or_address, remote
+from handful.images import UnreadableError, open_place, path_or_address, read_unchecked, remote
 from handful.testing.pictures import draw_folder
 
 
@@ -101,11 +103,31 @@ def test_a_service_that_answers_at_times_is_asked_again_and_one_that_never_does_
         source.read("b/000.png")
 
 
+def test_the_limit_on_size_holds_where_a_service_tells_no_size(stored, monkeypatch):
+    (found,) = open_place(f"{stored[0]}/b/000.png").find()
+    monkeypatch.setattr(found.source.files, "size", lambda path: None)
+    with pytest.raises(UnreadableError, match="--max-file-mb"):
+        read_unchecked(found, ReadingConfig(max_file_mb=1e-5), full_scale=255)
+    assert read_unchecked(found, ReadingConfig(), full_scale=255).shape == (8, 8, 3)
+
+
 class NoCredentialsError(Exception):
     """What the library of S3 raises; others have errors of such names too."""
 
 
-@pytest.mark.parametrize("fault", [NoCredentialsError("Unable to locate"), PermissionError("The token has expired.")])
+class ClientError(Exception):
+    """What it raises for an answer of the service."""
+
+
+def refused():
+    error, cause = PermissionError("Access denied"), ClientError()
+    cause.response, error.__cause__ = {"Error": {"Code": "ExpiredToken"}}, cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "fault", [NoCredentialsError("Unable to locate"), PermissionError("The token has expired."), refused()]
+)
 def test_without_valid_credentials_the_work_stops_at_once_and_no_picture_is_blamed(stored, monkeypatch, fault):
     address, _ = stored
     monkeypatch.setattr(remote, "PAUSES", (1e6,))
@@ -122,11 +144,24 @@ def test_without_valid_credentials_the_work_stops_at_once_and_no_picture_is_blam
         source.read("b/000.png")
 
 
+@pytest.mark.parametrize("fault", [FileNotFoundError, PermissionError])
+@pytest.mark.parametrize("name", ["expired/gone.png", "the token has expired/gone.png"])
+def test_a_picture_whose_path_has_the_words_of_such_a_fault_costs_no_other(stored, monkeypatch, fault, name):
+    source = open_place(stored[0]).source
+
+    def refusing(path):
+        raise fault(path)
+
+    monkeypatch.setattr(source.files, "cat_file", refusing)
+    with pytest.raises(UnreadableError, match=f"{fault.__name__}: .*{name}"):
+        source.read(name)
+
+
 def test_a_library_that_refuses_the_address_is_quoted_with_what_to_set(monkeypatch):
     def refusing(*given, **settings):
         raise ValueError("Must provide either a connection_string or account_name with credentials!")
 
-    monkeypatch.setattr(fsspec.implementations.memory.MemoryFileSystem, "_strip_protocol", refusing)
+    monkeypatch.setattr(MemoryFileSystem, "_strip_protocol", refusing)
     with pytest.raises(DataError, match=r"cannot be opened: ValueError: Must provide.*AZURE_STORAGE_CONNECTION_STRING"):
         open_place("memory://bucket/new")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from handful.core.errors import ConfigError, DataError
 from handful.images import open_place, plan_sorting
@@ -78,6 +80,24 @@ def test_what_is_in_an_archive_can_be_copied_and_not_linked(photos, tmp_path):
     assert (tmp_path / "sorted/cat/b/000.png").read_bytes() == (photos / "b/000.png").read_bytes()
     with pytest.raises(ConfigError, match="Expected --by copy"):
         put_all(tmp_path / "sorted", [place])
+
+
+def test_a_row_of_a_table_gets_the_ending_of_its_format_and_a_name_that_has_one_keeps_it(photos, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    rows = []
+    for name in ("PNG", "JPEG", "TIFF"):
+        stream = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(stream, name)
+        rows.append(stream.getvalue())
+    parquet.write_table(pyarrow.table({"image": [*rows, b"\xff"]}), tmp_path / "new.parquet")
+    (photos / "b/000.png").rename(photos / "b/000.x")
+    place, picture = open_place(tmp_path / "new.parquet"), open_place(photos / "b/000.x")
+    for _ in range(2):
+        assert put_all(tmp_path / "sorted", [place], by="copy") == [""] * 4
+    assert put_all(tmp_path / "other", [picture], by="copy") == [""]
+    assert files(tmp_path / "sorted") == ["cat/0.png", "cat/1.jpg", "cat/2.tif", "cat/3"]
+    assert files(tmp_path / "other") == ["cat/000.x"]
 
 
 def test_a_file_that_is_gone_is_told(photos, tmp_path):

@@ -94,7 +94,7 @@ def read_within(source: ListedSource, name: str, max_bytes: float) -> bytes:
     if fault:
         raise UnreadableError(fault)
     data = source.read(name)
-    if len(data) > max_bytes and source.size(name):  # a file that has grown since its size was asked for
+    if len(data) > max_bytes and source.size(name):  # one that has grown since, or whose size was not known
         raise UnreadableError(_oversize(len(data), max_bytes))
     return data
 

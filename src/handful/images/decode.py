@@ -128,6 +128,19 @@ def _decoded(channels: Channels, orientation: int, name: str, notes: list[str]) 
     return Decoded(values, "JPEG" if name == "MPO" else name, (*notes, *channels.notes))
 
 
+def format_of(data: bytes) -> str:
+    """Returns the format of a file, as `Decoded` calls it, without decoding it; "" where it is none that is read."""
+    if _is_heic(data):
+        return "HEIC"
+    if is_dicom(data):
+        return "DICOM"
+    try:
+        with reasons(), _reopen(data) as image:
+            return "JPEG" if image.format == "MPO" else str(image.format)
+    except UnreadableError:
+        return ""
+
+
 @contextmanager
 def reasons() -> Iterator[None]:
     """Turns whatever a decoder raises on foreign bytes into one kind of error with a readable reason."""

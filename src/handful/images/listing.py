@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -174,18 +174,14 @@ def _even(lines: Iterable[list[str]], width: int, name: str) -> Iterator[tuple[i
 
 def _parquet(stream: BinaryIO, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     table = open_parquet(stream, name)
-    import pyarrow
-
     header = [str(column) for column in table.schema_arrow.names]
     kept = [header[index] for index in find_columns(header, name).values()]
 
     def rows() -> Iterator[list[str]]:
-        try:
+        with telling_damage(name):
             for batch in table.iter_batches(columns=kept):
                 columns = [batch.column(column).to_pylist() for column in kept]
                 yield from ([cell(value) for value in row] for row in zip(*columns, strict=True))
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise _damaged(name, error) from None
 
     return kept, enumerate(rows(), start=2)
 
@@ -207,12 +203,35 @@ def open_parquet(stream: BinaryIO, name: str, **settings: Any) -> Any:
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("reading Parquet tables", "parquet") from None
-    try:
-        return pyarrow.parquet.ParquetFile(stream, **settings)
-    except Exception as error:
-        if is_damage(error):
-            raise _damaged(name, error) from None
-        raise
+    with telling_damage(name):
+        return pyarrow.parquet.ParquetFile(_Heard(stream), **settings)
+
+
+class ReadingError(OSError):
+    """A file cannot be read, which says nothing about what is in it."""
+
+
+class _Heard:
+    """A stream whose own errors are told from pyarrow's, for services' libraries raise an OSError of no number too."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, *n_bytes: int) -> bytes:
+        """Returns bytes of the stream.
+
+        Raises:
+            ReadingError: they cannot be read, by an error that would say that they are damaged.
+        """
+        try:
+            return self._stream.read(*n_bytes)
+        except Exception as error:
+            if is_damage(error) or isinstance(error, ValueError):
+                raise ReadingError(str(error)) from error
+            raise
 
 
 def is_damage(error: BaseException) -> bool:
@@ -222,8 +241,16 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, pyarrow.ArrowException) or (type(error) is OSError and error.errno is None)
 
 
-def _damaged(name: str, error: Exception) -> DataError:
-    return DataError(f"{name} cannot be read as a Parquet table: {error}. Write it again.")
+@contextmanager
+def telling_damage(name: str) -> Iterator[None]:
+    """Says what to do with a table that turns out to be damaged; text that is no UTF-8 is a ValueError."""
+    try:
+        yield
+    except Exception as error:
+        if is_damage(error) or isinstance(error, ValueError):
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise DataError(f"{name} cannot be read as a Parquet table: {reason}. Write it again.") from None
+        raise
 
 
 def cell(value: Any) -> str:

@@ -16,7 +16,7 @@ from handful.core.errors import DataError, HandfulError
 from handful.images.layout import looks_like_picture
 from handful.images.listing import is_table, read_paths
 from handful.images.rows import RowPlace, open_rows
-from handful.images.sources import Entry, Found, is_hidden
+from handful.images.sources import UNKNOWN, Entry, Found, is_hidden
 from handful.images.unreadable import UnreadableError
 
 T = TypeVar("T")
@@ -28,6 +28,12 @@ PAUSES = (1.0, 4.0, 16.0)
 
 ABSENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """What is an answer, and no fault of the way to it."""
+
+INVALID = re.compile("credential|expired|token", re.IGNORECASE)
+"""In the names of such errors, like ExpiredToken, where credentials are the fault."""
+
+EXPIRED = re.compile(r"\btoken [\w ]*\bexpired\b", re.IGNORECASE)
+"""In the words of services of which no more is known, like "The provided token has expired."."""
 
 CREDENTIALS = "AWS_ACCESS_KEY_ID and so on, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_CONNECTION_STRING"
 """Where the usual services' libraries look for them first."""
@@ -81,8 +87,9 @@ class RemoteSource:
             waiting.extend(reversed(below))
 
     def size(self, name: str) -> int:
-        """Returns the size in bytes; 0 where the service does not say. See `ListedSource`."""
-        return int(self.asked(partial(self.files.size, self._at(name)), self._at(name)) or 0)
+        """Returns the size in bytes; `UNKNOWN` where the service does not say. See `ListedSource`."""
+        n_bytes: int | None = self.asked(partial(self.files.size, self._at(name)), self._at(name))
+        return UNKNOWN if n_bytes is None else n_bytes
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of one file.
@@ -124,7 +131,7 @@ class RemoteSource:
             except (UnreadableError, HandfulError):
                 raise
             except Exception as error:  # of the service's own library
-                lacks = _lacks_credentials(error)
+                lacks = _lacks_credentials(error, what)
                 if isinstance(error, ABSENT) and not lacks:
                     raise UnreadableError(f"cannot be read: {_reason(error)}", lasting=False) from None
                 if lacks or not pauses:
@@ -212,13 +219,18 @@ def open_remote(address: str) -> RemotePlace | RowPlace:
 
 @contextmanager
 def _expecting(address: str) -> Iterator[None]:
-    """Says what can be named, where there is nothing."""
+    """Says what can be named, where there is nothing, and what to check, where it ends before its end."""
     try:
         yield
     except UnreadableError as error:
         raise DataError(
             f"{address}: {error}. Expected a folder of pictures, a picture or a table, and credentials for it."
         ) from None
+    except OSError as error:
+        raise DataError(
+            f"{address} cannot be read to its end: {_reason(error)}. Check the network and your credentials "
+            f"({CREDENTIALS}), and give the command again."
+        ) from error
 
 
 def _parent(source: RemoteSource) -> RemoteSource:
@@ -230,9 +242,21 @@ def _stamp(facts: dict[str, Any]) -> str:
     return f"{facts.get('size')}.{changed}"
 
 
-def _lacks_credentials(error: Exception) -> bool:
+def _lacks_credentials(error: Exception, what: str) -> bool:
     """Returns whether no other file will be given either: there are no credentials, or they are not valid any more."""
-    return "credential" in type(error).__name__.lower() or "expired" in str(error).lower()
+    if isinstance(error, ABSENT) and not isinstance(error, PermissionError):
+        return False
+    told = " ".join(str(error).replace(what, "").split())
+    return EXPIRED.search(told) is not None or any(INVALID.search(name) for name in _names(error))
+
+
+def _names(error: Exception) -> Iterator[str]:
+    """Yields what an error, and the one that it comes from, are called by the library and by the service."""
+    for each in (error, error.__cause__):
+        yield type(each).__name__
+        yield str(getattr(each, "error_code", ""))  # Azure's
+        response = getattr(each, "response", None)  # Amazon's
+        yield str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def _reason(error: Exception) -> str:

@@ -16,8 +16,8 @@ from handful.core.errors import DataError
 from handful.core.parsed import MALFORMED, parse_json
 from handful.images.given import Row, lay_out
 from handful.images.layout import Layout
-from handful.images.listing import COLUMNS, cell, find_columns, is_damage, open_parquet
-from handful.images.sources import Entry, Found
+from handful.images.listing import COLUMNS, cell, find_columns, is_damage, open_parquet, telling_damage
+from handful.images.sources import UNKNOWN, Entry, Found
 from handful.images.unreadable import UnreadableError
 
 PICTURES = ("image", "img", "picture", "bytes", "content")
@@ -26,11 +26,15 @@ PICTURES = ("image", "img", "picture", "bytes", "content")
 BATCH = 16
 """Rows that are taken from a table at a time."""
 
-HELD = 512
-"""Rows behind the last one that stay at hand: a portion of `predict`, through which each network goes anew."""
+HELD = 512 + BATCH
+"""Rows behind the last one that stay at hand: a portion of `predict`, through which each network goes anew, and what
+comes before it in its first batch."""
 
 PAGE_BYTES = 1 << 20
 """Read from the file at a time, so that a row group is never held whole."""
+
+PATH_BYTES = 4096
+"""As long as a path can be."""
 
 Asked = Callable[[Callable[[], Any], str], Any]
 """Does what it is given, perhaps several times; the text is for messages."""
@@ -77,8 +81,8 @@ class RowSource:
         return map(Entry, self.names())
 
     def size(self, name: str) -> int:
-        """Returns 0, which no file has: how large a picture is shows when its row is read."""
-        return 0
+        """Returns `UNKNOWN`: how large a picture is shows when its row is read."""
+        return UNKNOWN
 
     def read(self, name: str) -> bytes:
         """Returns the bytes of the picture in a row.
@@ -124,13 +128,15 @@ class RowSource:
 
     def _batches(self, group: int) -> Iterator[tuple[int, Any]]:
         """Yields batches from the beginning of a row group on, with their first rows."""
+        from pyarrow.types import is_struct
+
         with self.open() as stream:
             table = open_parquet(stream, self.title, buffer_size=PAGE_BYTES, pre_buffer=False)
             row = self.ends[group - 1] if group else 0
             for number in range(group, len(self.ends)):
                 for batch in table.iter_batches(BATCH, row_groups=[number], columns=[self.column], use_threads=False):
                     values = batch.column(0)
-                    yield row, values.field("bytes") if self.column.endswith(".bytes") else values
+                    yield row, values.field("bytes") if is_struct(values.type) else values
                     row += len(values)
 
 
@@ -188,8 +194,8 @@ def open_rows(open_file: Callable[[], BinaryIO], title: str, *, asked: Asked = o
     if PurePosixPath(title).suffix.lower() != ".parquet":
         return None
     with open_file() as stream:
-        table = open_parquet(stream, title)
-        column = _column(table.schema_arrow, title)
+        table = open_parquet(stream, title, buffer_size=PAGE_BYTES, pre_buffer=False)
+        column = _column(table, title)
         sizes = [table.metadata.row_group(group).num_rows for group in range(table.metadata.num_row_groups)]
     return None if column is None else RowSource(title, open_file, column, tuple(accumulate(sizes)), asked)
 
@@ -198,9 +204,9 @@ def lay_out_rows(source: RowSource) -> Layout:
     """Returns the classes, groups and parts of a table's pictures, as its other columns have them.
 
     Raises:
-        DataError: it has no labels, or parts that are not understood.
+        DataError: it has no labels, or parts that are not understood; or it is damaged there.
     """
-    with source.open() as stream:
+    with source.open() as stream, telling_damage(source.title):
         table = open_parquet(stream, source.title)
         columns = find_columns(table.schema_arrow.names, source.title, required=("label",))
         wanted = {field: table.schema_arrow.names[columns[field]] for field in columns if field != "path"}
@@ -223,7 +229,7 @@ def _class_names(metadata: Mapping[bytes, bytes], column: str) -> dict[str, str]
         return {}
 
 
-def _column(schema: Any, title: str) -> str | None:
+def _column(table: Any, title: str) -> str | None:
     """Returns the column of pictures, as Arrow's readers take it; bytes that are called like paths are paths."""
     from pyarrow import types
 
@@ -233,10 +239,14 @@ def _column(schema: Any, title: str) -> str | None:
     def has_bytes(kind: Any) -> bool:
         return bool(types.is_struct(kind)) and any(part.name == "bytes" and is_bytes(part.type) for part in kind)
 
+    schema = table.schema_arrow
     called = {field.name: field.name.strip().lower() for field in schema}
     paths = set(COLUMNS["path"]) - set(PICTURES)
     found = {each.name: f"{each.name}.bytes" for each in schema if has_bytes(each.type)}
     found |= {each.name: each.name for each in schema if is_bytes(each.type) and called[each.name] not in paths}
+    for name in [name for name in found if found[name] == name and called[name] in COLUMNS["path"]]:
+        if _has_paths(table, name):
+            del found[name]
     usual = [name for known in PICTURES for name in found if called[name] == known]
     if not usual and (len(found) == 0 or any(called[name] in COLUMNS["path"] for name in called)):
         return None
@@ -246,3 +256,17 @@ def _column(schema: Any, title: str) -> str | None:
             f"to {PICTURES[0]!r}."
         )
     return found[(usual or list(found))[0]]
+
+
+def _has_paths(table: Any, column: str) -> bool:
+    """Returns whether the first bytes in a column are a text, as Spark and Impala write it, and no picture."""
+    try:
+        batches = table.iter_batches(BATCH, columns=[column], use_threads=False)
+        first = next((value.as_py() for batch in batches for value in batch.column(0) if value.is_valid), b"")
+        return 0 < len(first) <= PATH_BYTES and {*b"\0\n"}.isdisjoint(first) and bool(first.decode())
+    except UnicodeDecodeError:
+        return False
+    except Exception as error:
+        if is_damage(error):  # the row says so when it is read
+            return False
+        raise

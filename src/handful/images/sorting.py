@@ -13,6 +13,9 @@ from typing import Literal
 
 from handful.core.errors import ConfigError, DataError
 from handful.core.files import make_folder, write_bytes
+from handful.images.check import FORMAT_SUFFIXES
+from handful.images.decode import format_of
+from handful.images.layout import suffix_of
 from handful.images.sources import FolderSource, Found, ListedSource
 from handful.images.unlabelled import Place
 from handful.images.unreadable import UnreadableError
@@ -45,6 +48,8 @@ class Sorter:
     def put(self, found: Found, where: Path, class_name: str) -> str:
         """Puts one picture into a folder; a file that is there already stays as it is.
 
+        A name without an ending, like that of a table's row, gets its format's, by which `read` knows pictures.
+
         Args:
             found: the picture.
             where: the folder or archive that it lies in.
@@ -58,6 +63,9 @@ class Sorter:
         """
         target = self.folder / self.folders[class_name] / self._below(where / found.inner)
         try:
+            if not suffix_of(found.inner):
+                (suffix, *_) = FORMAT_SUFFIXES.get(format_of(found.source.read(found.inner)), ("",))
+                target = target.with_name(target.name + suffix)
             make_folder(target.parent)
             done = _link(found.source, found.inner, target) if self.by == "link" else _copy(found, target)
         except UnreadableError as error:

@@ -18,6 +18,9 @@ from handful.images.unreadable import UnreadableError
 JUNK = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "Desktop.ini", "$RECYCLE.BIN", "System Volume Information"})
 """What systems leave in folders; ignored without a word, like every name that begins with a dot."""
 
+UNKNOWN = -1
+"""The size of what has to be read to know it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -41,7 +44,7 @@ class ListedSource(Source, Protocol):
         """Yields everything below the root except hidden things and `JUNK`."""
 
     def size(self, name: str) -> int:
-        """Returns the size of a file in bytes; 0 for a picture in memory, which is no file.
+        """Returns the size of a file in bytes; 0 for a picture in memory, which is no file; or `UNKNOWN`.
 
         Raises:
             UnreadableError: there is no such file, or it must not be read.

@@ -55,7 +55,7 @@ def _table_on_disk(path: Path) -> tuple[ListedSource, Layout]:
             return pictures, lay_out_rows(pictures)
         rows = read_table(path.read_bytes(), path.name)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from None
     rows, base = _from_common_folder(rows, path.parent)
     source = FolderSource(base)
 

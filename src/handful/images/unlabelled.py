@@ -163,7 +163,7 @@ def _as_data_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from None
 
 
 def _in_folder(path: Path) -> LocalPlace:
