@@ -185,6 +185,7 @@ def browser():
 def page(browser, request):
     """A page of a phone's width or a wide one; at the end nothing has gone wrong on it."""
     opened = browser.new_page(viewport={"width": request.param, "height": 800})
+    opened.set_default_timeout(120_000)  # a busy machine trains slowly
     said: list[str] = []
     opened.on("pageerror", lambda error: said.append(str(error)))
     opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
