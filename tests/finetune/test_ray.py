@@ -14,6 +14,7 @@ from handful.core.errors import ConfigError, HandfulError
 from handful.core.progress import Silent
 from handful.finetune import loop
 from handful.finetune.kept import Kept, Place, Written
+from handful.finetune.layout import places, shape_on
 from handful.testing.pictures import draw_folder
 from tests.clusters import another_node
 
@@ -87,32 +88,32 @@ def pictures(n):
         (nodes(2, cards=(4,)), 256, (2, 1, 1, True)),  # cards without a core beside them are left alone
     ],
 )
-def test_a_rank_is_a_card_or_a_node_and_has_a_portion_at_least(there, having, n_pictures, expected):
-    shape = there.shape_on(having, pictures(n_pictures), engine="auto")
+def test_a_rank_is_a_card_or_a_node_and_has_a_portion_at_least(having, n_pictures, expected):
+    shape = shape_on(having, pictures(n_pictures), engine="auto")
     assert (shape.n_ranks, shape.cores, shape.each, shape.gpu) == expected
 
 
-def test_those_that_take_the_place_of_lost_ranks_compute_portions_as_they_did(there):
-    before = there.shape_on(nodes(16, 16), pictures(32), engine="auto")
-    after = there.shape_on(nodes(16), pictures(32), engine="auto", before=before)
+def test_those_that_take_the_place_of_lost_ranks_compute_portions_as_they_did():
+    before = shape_on(nodes(16, 16), pictures(32), engine="auto")
+    after = shape_on(nodes(16), pictures(32), engine="auto", before=before)
     assert (after.n_ranks, after.each) == (1, before.each)
     with pytest.raises(HandfulError, match="no node is left"):
-        there.shape_on(nodes(8, 8), pictures(32), engine="auto", before=before)
-    cards = there.shape_on(nodes(16, cards=(2,)), pictures(32), engine="auto")
+        shape_on(nodes(8, 8), pictures(32), engine="auto", before=before)
+    cards = shape_on(nodes(16, cards=(2,)), pictures(32), engine="auto")
     with pytest.raises(HandfulError, match="no node is left"):
-        there.shape_on(nodes(16, 16), pictures(32), engine="auto", before=cards)
+        shape_on(nodes(16, 16), pictures(32), engine="auto", before=cards)
 
 
-def test_cards_are_used_as_the_engine_says(there):
+def test_cards_are_used_as_the_engine_says():
     having = nodes(16, cards=(2,))
-    assert not there.shape_on(having, pictures(32), engine="eager").gpu
+    assert not shape_on(having, pictures(32), engine="eager").gpu
     with pytest.raises(ConfigError, match="no node of the cluster has a GPU"):
-        there.shape_on(nodes(16), pictures(32), engine="cuda")
+        shape_on(nodes(16), pictures(32), engine="cuda")
 
 
-def test_a_place_on_cards_is_one_that_has_them(there):
-    shape = there.shape_on(nodes(16, 16, cards=(2,)), pictures(64), engine="auto")
-    assert [there._places(node, shape) for node in nodes(16, 16, cards=(2,))] == [2, 0]
+def test_a_place_on_cards_is_one_that_has_them():
+    shape = shape_on(nodes(16, 16, cards=(2,)), pictures(64), engine="auto")
+    assert [places(node, shape) for node in nodes(16, 16, cards=(2,))] == [2, 0]
 
 
 def test_what_was_kept_on_more_nodes_is_gone_on_with_as_they_computed_it(there, tmp_path, monkeypatch):
@@ -129,7 +130,7 @@ def test_what_was_kept_on_more_nodes_is_gone_on_with_as_they_computed_it(there, 
     monkeypatch.setattr(there, "node_resources", lambda: nodes(2))
     monkeypatch.setattr(there.ray, "put", lambda job: job)
     batches = SimpleNamespace(n_pictures=32, n_batches=1, carried=lambda: None)
-    alone = there.shape_on(nodes(2), batches, engine="auto")
+    alone = shape_on(nodes(2), batches, engine="auto")
     assert (alone.n_ranks, alone.each) == (1, 1)
     model = SimpleNamespace(load_state_dict=dict, eval=list)
     options = {"seed": 0, "precision": "float32", "engine": "auto", "progress": heard, "kept": kept}

@@ -74,7 +74,8 @@ def hire(
         precision = on_processor if device == "cpu" else "float32"
         return Computing(precision, device, threads), partial(fit, precision=precision, device=device)
 
-    from handful.finetune.ray import fit_on, shape_on
+    from handful.finetune.layout import shape_on
+    from handful.finetune.ray import fit_on
 
     shape = shape_on(node_resources(), batches, engine=engine)
     precision = "float32" if shape.gpu else on_processor
