@@ -94,7 +94,8 @@ def here(model: Trainable, batches: ActivationBatches, config: FinetuneConfig) -
 
 def there(cluster: Cluster, model: Trainable, batches: ActivationBatches, config: FinetuneConfig) -> Training:
     """Trains on a cluster."""
-    from handful.finetune.ray import fit_on, shape_on
+    from handful.finetune.layout import shape_on
+    from handful.finetune.ray import fit_on
 
     return fit_on(
         cluster,
