@@ -230,6 +230,15 @@ def _mode(path: Path) -> int:
 
 
 @contextmanager
+def telling_unreadable(path: Path) -> Iterator[None]:
+    """Says which table cannot be read, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from None
+
+
+@contextmanager
 def _as_unreadable() -> Iterator[None]:
     """Turns what the system says about a file into the reason why it is not used."""
     try:

@@ -13,7 +13,7 @@ from handful.core.records import Skipped
 from handful.images.layout import Layout, find_layout, looks_like_picture
 from handful.images.listing import Row, is_table, place_rows, read_table, unlisted
 from handful.images.rows import lay_out_rows, open_rows
-from handful.images.sources import Entry, FolderSource, ListedSource, is_file, open_source
+from handful.images.sources import Entry, FolderSource, ListedSource, is_file, open_source, telling_unreadable
 from handful.images.unreadable import UnreadableError
 
 
@@ -50,12 +50,10 @@ def open_surveyed(root: Path) -> ListedSource:
 
 def _table_on_disk(path: Path) -> tuple[ListedSource, Layout]:
     """Places the pictures of a table on disk; looks only into the folders that it names, as it may lie in a big one."""
-    try:
+    with telling_unreadable(path):
         if pictures := open_rows(lambda: path.open("rb"), path.name):
             return pictures, lay_out_rows(pictures)
         rows = read_table(path.read_bytes(), path.name)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from None
     rows, base = _from_common_folder(rows, path.parent)
     source = FolderSource(base)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +21,16 @@ from handful.images.layout import Placed, looks_like_picture, some
 from handful.images.listing import is_table, read_paths
 from handful.images.remote import open_remote
 from handful.images.rows import RowPlace, open_rows
-from handful.images.sources import FolderSource, Found, JoinedSource, ListedSource, is_file, open_source, printable
+from handful.images.sources import (
+    FolderSource,
+    Found,
+    JoinedSource,
+    ListedSource,
+    is_file,
+    open_source,
+    printable,
+    telling_unreadable,
+)
 
 
 class Place(Protocol):
@@ -106,7 +114,7 @@ class LocalPlace:
         return is_file(self.path) and isinstance(self.source, FolderSource)
 
     def _listed(self) -> Iterator[Found]:
-        with _as_data_error(self.path), self.path.open("rb") as stream:
+        with telling_unreadable(self.path), self.path.open("rb") as stream:
             for name in read_paths(stream, str(self.path)):
                 inner = name.replace("\\", "/") if "\\" in name and not is_file(self.root / name) else name
                 yield Found(name, self.source, inner)
@@ -124,7 +132,7 @@ def open_place(path: Path | str) -> Place:
     if isinstance(path, str):
         return open_remote(path)
     if is_file(path) and is_table(path.name):
-        with _as_data_error(path):
+        with telling_unreadable(path):
             rows = open_rows(lambda: path.open("rb"), printable(path.as_posix()))
         stamp = FolderSource(path.parent).stamp(path.name)
         return RowPlace(path, rows, path.absolute(), stamp) if rows else _in_folder(path)
@@ -156,14 +164,6 @@ def read_unchecked(found: Found, config: ReadingConfig, *, full_scale: int, shor
     """
     data = read_within(found.source, found.inner, config.max_file_mb * 1e6)
     return decode(data, max_pixels=config.max_megapixels * 1e6, shortest=shortest).rgb(full_scale)
-
-
-@contextmanager
-def _as_data_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from None
 
 
 def _in_folder(path: Path) -> LocalPlace:
