@@ -14,7 +14,7 @@ from handful.core.progress import Advance, Progress
 from handful.core.records import Prediction, Skipped
 from handful.evaluate import are_unlike, are_unsure, prediction_sets
 from handful.images import Found
-from handful.transfer import Examined, Model, joined, judge, see_unchecked
+from handful.transfer import Examined, Model, judge, see_unchecked, side_by_side
 
 PORTION = 512
 """Files whose features are held at a time: few enough to lose little when stopped, and for memory (3 MB of features);
@@ -44,7 +44,7 @@ def answer_portion(
         readable = [each.name for each in tried if each.name not in reasons]
         answers = {each.path: each for each in answers_of(model, readable, examined)}
         if with_features:
-            seen = zip(answers.values(), joined(features), strict=True)
+            seen = zip(answers.values(), side_by_side(features), strict=True)
             answers = {each.path: replace(each, features=row) for each, row in seen}
     return [answers[name] if name in answers else Skipped(name, reasons[name]) for name in (one.name for one in found)]
 

@@ -13,9 +13,9 @@ from handful.transfer.model import (
     classify,
     describe_features,
     examine,
-    joined,
     judge,
     see_unchecked,
+    side_by_side,
 )
 from handful.transfer.plan import BEST, choose_backbones, plan_features
 from handful.transfer.probe import Trained, locate_weights
@@ -47,7 +47,6 @@ __all__ = [
     "find_trust",
     "frozen_trunk",
     "idle_options",
-    "joined",
     "judge",
     "locate_all",
     "locate_weights",
@@ -56,5 +55,6 @@ __all__ = [
     "rank",
     "see_unchecked",
     "settled",
+    "side_by_side",
     "train_way",
 ]

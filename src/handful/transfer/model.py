@@ -154,13 +154,13 @@ def judge(model: Model, features: Sequence[FeatureArray]) -> Examined:
     return Examined(np.mean(answers, axis=0), far)
 
 
-def joined(features: Sequence[FeatureArray]) -> FeatureArray:
+def side_by_side(features: Sequence[FeatureArray]) -> FeatureArray:
     """Returns float32 (N, D): the features of each member, (N, V, D), averaged over its views, side by side."""
     return np.concatenate([values.mean(axis=1, dtype=np.float32) for values in features], axis=1)
 
 
 def describe_features(model: Model) -> list[dict[str, Any]]:
-    """Returns of which networks the features in `joined` are, in their order, as values that JSON has."""
+    """Returns of which networks the features in `side_by_side` are, in their order, as values that JSON has."""
     return [
         {
             "backbone": member.trunk.spec.name,
