@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from types import ModuleType
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 from handful.core.errors import ConfigError, HandfulError, MissingExtraError
 from handful.core.machine import code_sha256, processor, versions
@@ -97,7 +96,7 @@ class Cluster:
     Attributes:
         kind: of its nodes; `require` it in every task.
         largest: cores of the largest node: no task may ask for more.
-        beside: cores for each GPU, on the node that has the fewest; 0 where no node has a GPU.
+        beside: see `cores_beside`.
     """
 
     kind: Kind
@@ -183,6 +182,16 @@ def node_resources() -> list[Mapping[str, float]]:
     return [node["Resources"] for node in _working(ray)]
 
 
+def n_cards(node: Mapping[str, float]) -> int:
+    """Returns how many GPUs of a node, told by what it has, have a core beside them."""
+    return min(int(node.get("GPU", 0.0)), int(node.get("CPU", 0.0)))
+
+
+def cores_beside(nodes: Sequence[Mapping[str, float]]) -> int:
+    """Returns the cores for each GPU, on the node that has the fewest; 0 where no node has a GPU."""
+    return min((int(node["CPU"]) // n_cards(node) for node in nodes if n_cards(node)), default=0)
+
+
 def done(
     hand_in: Callable[[T], Ref], work: Iterable[T], *, cores: int, lost: Callable[[T], Lost]
 ) -> Iterator[tuple[T, Any]]:
@@ -251,6 +260,8 @@ def _imported(address: str) -> ModuleType:
 
 
 def _connect(ray: ModuleType, address: str, *, threads: int, files: str) -> None:
+    from unittest.mock import patch  # which takes 40 ms
+
     settings = {"log_to_driver": False, "logging_level": "FATAL"}
     if address == LOCAL:
         settings |= {"num_cpus": threads, "include_dashboard": False, "_temp_dir": files}
@@ -288,8 +299,7 @@ def _alike(ray: ModuleType) -> Cluster:
     if unlike := {name: differing for name, kind in told if (differing := common.differences(kind))}:
         raise HandfulError(_refused(unlike))
     resources = [node["Resources"] for node in nodes]
-    beside = [max(1, int(has["CPU"] / has["GPU"])) for has in resources if has.get("GPU", 0) >= 1]
-    return Cluster(common, int(max(has["CPU"] for has in resources)), min(beside, default=0))
+    return Cluster(common, int(max(has["CPU"] for has in resources)), cores_beside(resources))
 
 
 def _working(ray: ModuleType) -> list[Mapping[str, Any]]:

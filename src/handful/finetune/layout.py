@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handful.core.cluster import cores_beside, n_cards
 from handful.core.errors import ConfigError, HandfulError
 from handful.finetune.precision import CARD
 from handful.finetune.shares import n_portions
@@ -59,12 +60,11 @@ def shape_on(
         HandfulError: no node is left that can do the work of one that was lost.
     """
     n_parts = n_portions(-(-batches.n_pictures // batches.n_batches))
-    cards = [found for node in nodes if (found := _cards(node))] if engine in CARD else []
+    cards = sum(map(n_cards, nodes)) if engine in CARD else 0
     if engine == "cuda" and not cards and not before:
         raise ConfigError("engine is 'cuda', and no node of the cluster has a GPU. Leave out --engine, or add one.")
     if cards and (before is None or before.gpu):
-        cores = min(n_cores // n_cards for n_cards, n_cores in cards)
-        return Shape(min(sum(n_cards for n_cards, _ in cards), n_parts), cores, 1, True)
+        return Shape(min(cards, n_parts), cores_beside(nodes), 1, True)
     least = before.each if before else 1
     sizes = [int(node["CPU"]) for node in nodes if node["CPU"] >= least]
     if not sizes or (before and before.gpu):
@@ -79,13 +79,6 @@ def shape_on(
     cores = max(set(sizes), key=lambda cores: (n_ranks(cores) * cores, cores))
     each = before.each if before else cores // min(cores, -(-n_parts // n_ranks(cores)))
     return Shape(n_ranks(cores), cores, each, False)
-
-
-def _cards(node: Mapping[str, float]) -> tuple[int, int] | None:
-    """Returns how many cards of a node have a core beside them, and its cores; None where none has."""
-    n_cores = int(node.get("CPU", 0.0))
-    n_cards = min(int(node.get("GPU", 0.0)), n_cores)
-    return (n_cards, n_cores) if n_cards else None
 
 
 def places(node: Mapping[str, float], shape: Shape) -> int:

@@ -28,7 +28,7 @@ from handful.core.files import write_bytes
 from handful.core.machine import limit_threads
 from handful.core.progress import Advance, Progress, Silent
 from handful.core.training import Training
-from handful.finetune.batches import ActivationBatches, PictureBatches
+from handful.finetune.batches import ALONE, ActivationBatches, PictureBatches
 from handful.finetune.freeze import Trainable
 from handful.finetune.kept import Kept, Place, Written
 from handful.finetune.layout import Shape, places, shape_on
@@ -148,7 +148,7 @@ class _Rank:
         tell = self._tell if rank == 0 else _nobody
         address = ray.util.get_node_ip_address()
         torch.set_num_threads(shape.cores)
-        share = (0, 1) if job.config.mixup else (rank, shape.n_ranks)  # any two pictures of a mini-batch are mixed
+        share = ALONE if job.config.mixup else (rank, shape.n_ranks)  # any two pictures of a mini-batch are mixed
         try:
             with (
                 limit_threads(shape.cores),

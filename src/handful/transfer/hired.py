@@ -79,7 +79,7 @@ def hire(
 
     shape = shape_on(node_resources(), batches, engine=engine)
     precision = "float32" if shape.gpu else on_processor
-    computing = Computing(precision, "cuda" if shape.gpu else "cpu", 0, spread=True)
+    computing = Computing(precision, "cuda" if shape.gpu else "cpu", 0)
     return computing, partial(fit_on, cluster, shape, precision=precision, engine=engine)
 
 

@@ -26,13 +26,11 @@ class Computing:
         precision: of multiplications.
         device: where layers are trained.
         threads: that train; 0 on a cluster, where a checkpoint says with how many a portion is computed.
-        spread: whether it is a cluster.
     """
 
     precision: Precision
     device: Device
     threads: int
-    spread: bool = False
 
 
 def place_of_work(
