@@ -6,14 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 import handful
 from handful.cli import main
-from handful.cli.stopping import stoppable
 from handful.core.stops import NOTHING_KEPT, told_when_stopped, what_is_kept
 
 DEAF = """
@@ -29,6 +27,23 @@ with stopping.stoppable():
             pass
 """
 
+TWICE = """
+import signal, sys, threading
+from handful.cli.stopping import stoppable
+number = int(sys.argv[1])
+before = signal.getsignal(number)
+try:
+    with stoppable():
+        try:
+            signal.raise_signal(number)
+        except BaseException as stop:
+            print(type(stop).__name__)
+        signal.raise_signal(number)
+        signal.raise_signal(signal.SIGTERM)
+finally:
+    print(signal.getsignal(number) is before, [one.name for one in threading.enumerate()])
+"""
+
 SERVER = """
 import signal, time
 from handful.cli import stopping
@@ -42,11 +57,19 @@ print("heard", len(heard))
 """
 
 
+def environment():
+    return {**os.environ, "PYTHONPATH": str(Path(handful.__file__).parents[1])}
+
+
+def run_with_handful(script, *arguments):
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_process_that_does_not_heed_a_signal_is_ended(number, code):
-    environment = {**os.environ, "PYTHONPATH": str(Path(handful.__file__).parents[1])}
     with subprocess.Popen(
-        [sys.executable, "-c", DEAF], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", DEAF], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline()
         process.send_signal(number)
@@ -54,21 +77,14 @@ def test_a_process_that_does_not_heed_a_signal_is_ended(number, code):
         assert process.stderr.read().startswith("handful: stopped; ")
 
 
-@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")])
 def test_a_second_signal_does_not_disturb_the_clearing_up(number, kind):
-    before = signal.getsignal(number)
-    with stoppable():
-        with pytest.raises(kind):
-            signal.raise_signal(number)
-        signal.raise_signal(number)
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(number) is before
-    assert not [thread for thread in threading.enumerate() if thread.name == "stopping"]
+    done = run_with_handful(TWICE, str(int(number)))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{kind}\nTrue ['MainThread']\n", "")
 
 
 def test_signals_that_a_server_takes_for_itself_are_left_to_it():
-    environment = {**os.environ, "PYTHONPATH": str(Path(handful.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", SERVER], env=environment, capture_output=True, text=True, timeout=30)
+    done = run_with_handful(SERVER)
     assert (done.returncode, done.stdout, done.stderr) == (0, "heard 1\n", "")
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -518,17 +517,16 @@ def test_progress_is_told_about_every_picture(photos):
     assert told == [("Checking pictures", 12), *[1] * 12]
 
 
-def test_errors_come_before_torch_and_within_two_seconds(tmp_path):
+def test_errors_come_before_torch_and_the_like(tmp_path):
     program = (
         "import sys; from pathlib import Path\n"
         "from handful.core.config import ReadingConfig; from handful.images import read\n"
         "try: read(Path(sys.argv[1]), ReadingConfig())\n"
-        "except Exception as error: print(type(error).__name__, 'torch' in sys.modules, 'matplotlib' in sys.modules)"
+        "except Exception as error: found = type(error).__name__\n"
+        "print(found, {'torch', 'matplotlib', 'pyarrow', 'asyncio'} & set(sys.modules))"
     )
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "DataError False False"
-    assert time.perf_counter() - start < 2
+    assert done.stdout.strip() == "DataError set()"
 
 
 def test_open_source_lists_and_reads_a_folder(photos):

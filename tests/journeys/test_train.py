@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -146,11 +146,11 @@ def test_an_unknown_network_names_the_nearest(command, photos):
     assert "Did you mean 'efficientnet-lite" in err
 
 
-def test_a_network_that_is_not_at_hand_is_a_quick_error(command, photos):
-    start = time.perf_counter()
+def test_a_network_that_is_not_at_hand_is_an_error_without_a_call_or_a_pause(command, photos, monkeypatch):
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it called someone"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
     code, _, err = command("train", photos, "--backbone", "alexnet", "--offline")
     assert code == 2
-    assert time.perf_counter() - start < 1.0
     assert "handful backbones --get alexnet" in err
 
 
@@ -160,13 +160,12 @@ def test_errors_in_the_pictures_come_before_torch(tmp_path):
         "import sys; sys.argv = ['handful', 'train', sys.argv[1]]\n"
         "from handful.cli.main import main\n"
         "try: main()\n"
-        "except SystemExit as stop: sys.exit(9 if 'torch' in sys.modules else stop.code)"
+        "except SystemExit as stop:\n"
+        "    heavy = {'torch', 'matplotlib', 'pyarrow', 'asyncio'} & set(sys.modules)\n"
+        "    sys.exit(9 if heavy else stop.code)"
     )
-    before = os.times()
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "empty"], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
-    after = os.times()
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 4.0
     assert str(tmp_path / "empty") in done.stderr
 
 
