@@ -81,3 +81,9 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactor
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three classes of drawn pictures; read only."""
     return draw_folder(tmp_path_factory.mktemp("photos") / "shapes", per_class=16)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests of the cluster first: they are neighbours then, in one process, with one cluster."""
+    items.sort(key=lambda item: "cluster" not in getattr(item, "fixturenames", ()))
