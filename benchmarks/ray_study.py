@@ -1,8 +1,8 @@
 """Studies on a Ray cluster of nodes on this machine: the same files, nothing lost, and what it costs.
 
 python -m benchmarks.ray_study same      the files of 1, 4 and 8 workers are those of one process, byte by byte
-python -m benchmarks.ray_study chaos 20  200 trials on 4 workers of which one at work is killed every 0.5 to 2 s, 20
-                                         times (chaos 5 10: five times, drawn otherwise than the first ten)
+python -m benchmarks.ray_study chaos 20  200 trials on 4 workers of which one is killed every 0.5 to 2 s, 20 times
+                                         (chaos 5 10: five times, drawn otherwise than the first ten)
 python -m benchmarks.ray_study overhead  200 trials that train a network's upper layers, with Ray and without
 python -m benchmarks.ray_study rate      10 000 tasks that train nothing, a second
 
@@ -111,8 +111,8 @@ def chaos(root: Path, n_runs: int = 20, first: int = 0) -> tuple[str, dict[str, 
     holds = len(here) == N_CHAOS and found == [N_CHAOS] * n_runs and files == here
     figures = {"runs": n_runs, "first": first, "results": found, "workers_killed": killed}
     return (
-        f"{N_CHAOS} trials on 4 workers, one at work killed every {KILLED_AFTER[0]} to {KILLED_AFTER[1]} s: exactly "
-        f"{N_CHAOS} results, those of a study in one process",
+        f"{N_CHAOS} trials on 4 workers, one killed every {KILLED_AFTER[0]} to {KILLED_AFTER[1]} s: exactly {N_CHAOS} "
+        "results, those of a study in one process",
         figures,
         holds,
     )
@@ -239,17 +239,12 @@ def nodes(root: Path, cores: list[int]) -> Iterator[None]:
 
 @contextmanager
 def killing(draws: random.Random) -> Iterator[list[int]]:
-    """Kills a worker drawn at random from those that are at work, again and again, and tells of which ones.
-
-    Those that begin are left alone: on two cores four workers take longer to begin than they would live.
-    """
+    """Kills a worker drawn at random again and again, and tells of which ones."""
     ended, deaths = Event(), list[int]()
 
     def kill() -> None:
         while not ended.wait(draws.uniform(*KILLED_AFTER)):
-            while not (workers := at_work()) and not ended.wait(0.05):
-                pass
-            if workers:
+            if workers := own_workers():
                 deaths.append(draws.choice(workers))
                 os.kill(deaths[-1], signal.SIGKILL)
 
@@ -262,8 +257,8 @@ def killing(draws: random.Random) -> Iterator[list[int]]:
         thread.join()
 
 
-def at_work() -> list[int]:
-    """Returns the process numbers of the workers below this process that run a task."""
+def own_workers() -> list[int]:
+    """Returns the process numbers of the workers below this process."""
     parents, titles = {}, {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -277,7 +272,7 @@ def at_work() -> list[int]:
             process = parents[process]
         return process == os.getpid()
 
-    named = [process for process, title in titles.items() if title.startswith("ray::_")]
+    named = [process for process, title in titles.items() if title.startswith(("ray::IDLE", "ray::_"))]
     return sorted(process for process in named if is_ours(process))
 
 

@@ -190,6 +190,40 @@ def test_nothing_to_do_asks_no_task(ray):
     assert list(done(ray(2).begin, [], cores=1, lost=lambda _: LOST)) == []
 
 
+def deaths_of(ray, *pieces, times=1):
+    """Makes the tasks of some pieces end as lost ones, the first times."""
+    left = dict.fromkeys(pieces, times)
+
+    def hand_in(piece):
+        if not left.get(piece):
+            return ray.begin(piece)
+        left[piece] -= 1
+        return ray.begin(LostError(f"worker of {piece} died"))
+
+    return hand_in
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_lost_is_done_after_all_others(ray, times):
+    came = list(done(deaths_of(ray(2), 1, 3, times=times), range(1, 9), cores=1, lost=lambda _: LOST))
+    assert came == [(piece, -piece) for piece in (2, 4, 5, 6, 7, 8, 1, 3)]
+
+
+def test_what_ends_its_workers_every_time_keeps_nothing_else_from_being_done(ray):
+    ending = done(deaths_of(ray(2), 4, times=99), range(1, 9), cores=1, lost=lambda piece: Lost(f"{piece} was", ""))
+    came = []
+    with pytest.raises(HandfulError, match=r"4 was lost 21 times"):
+        came.extend(ending)
+    assert came == [(piece, -piece) for piece in range(1, 9) if piece != 4]
+
+
+def test_where_nothing_ends_any_more_the_rest_is_not_tried(ray):
+    there = ray(1)
+    with pytest.raises(HandfulError, match=r"3 was lost 21 times"):
+        list(done(deaths_of(there, *range(1, 99)), range(1, 99), cores=1, lost=lambda piece: Lost(f"{piece} was", "")))
+    assert there.most == AHEAD
+
+
 def test_what_a_task_raised_is_raised_and_what_was_lost_is_told(ray):
     ray(1)
     assert got(3, LOST) == -3

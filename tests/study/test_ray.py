@@ -156,6 +156,24 @@ def test_a_node_of_another_kind_that_joins_later_ends_the_study_by_its_name(stud
         study("lr=1e-3,1e-2", out="refused", ray="auto")
 
 
+def cannot_be_imported_there():
+    """A function of a module that nodes do not have."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (cannot_be_imported_there, r"the node .* cannot run handful: .*No module named 'tests.*Install handful"),
+        (lambda: os._exit(1), r"what the node .* says of itself was lost 2 times .* its memory does not suffice"),
+    ],
+)
+def test_a_node_whose_processes_cannot_say_what_it_is_is_named(study, cluster, monkeypatch, asked, said):
+    monkeypatch.setattr(clusters, "TRIES", 1)
+    monkeypatch.setattr(clusters, "_named_kind", asked)
+    with pytest.raises(HandfulError, match=said):
+        study("lr=1e-3,1e-2", out="refused", ray="auto")
+
+
 def test_a_training_of_more_threads_than_a_node_has_cores_is_refused(study, cluster):
     with pytest.raises(ConfigError, match=r"threads is 64, and no node has more than \d cores"):
         study("lr=1e-3,1e-2", out="refused", ray="auto", threads=64, base={"strategy": "full"})

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from handful.backbones.facts import Facts, Stated
 from handful.core.errors import ConfigError, MissingExtraError
+from handful.core.machine import installed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -131,10 +131,9 @@ def adapter(name: str) -> Adapter:
         else:
             from handful.backbones import from_transformers as module
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
-        installed = f"{LIBRARIES[library].module} {_version(library)}"
         raise ConfigError(
-            f"network {name} needs {installed}, which is installed but cannot be imported: {error}. Often torch and "
-            "torchvision do not belong together; install both from one index, for instance: pip install "
+            f"network {name} needs {stamp(library)}, which is installed but cannot be imported: {error}. Often torch "
+            "and torchvision do not belong together; install both from one index, for instance: pip install "
             "--force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cpu"
         ) from error
     return cast(Adapter, module)
@@ -142,14 +141,8 @@ def adapter(name: str) -> Adapter:
 
 def stamp(library: str) -> str:
     """Returns a library with its version."""
-    return f"{LIBRARIES[library].module} {_version(library)}"
-
-
-def _version(library: str) -> str:
-    try:
-        return version(LIBRARIES[library].module)
-    except PackageNotFoundError:
-        return "?"
+    module = LIBRARIES[library].module
+    return f"{module} {installed(module) or '?'}"
 
 
 def _example(library: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version as installed
 from typing import Annotated
 
 import typer
@@ -29,6 +28,7 @@ from handful.cli.options import completed, with_options
 from handful.cli.stopping import INTERRUPTED, TERMINATED, stoppable
 from handful.core.choices import NOT_RANKED, NOT_STUDIED
 from handful.core.errors import HandfulError
+from handful.core.machine import installed
 from handful.core.stops import what_is_kept
 
 OUR_FAULT, USAGE = 1, 2

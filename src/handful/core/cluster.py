@@ -8,12 +8,13 @@ import signal
 import socket
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -37,6 +38,9 @@ PAUSE = 0.1
 
 TRIES = 20
 """Times that a task is run again after its node or process was lost; more is no bad luck."""
+
+IN_A_ROW = 3
+"""Pieces of work that are lost with all of their retries while nothing else ends, before it is given up."""
 
 AHEAD = 2
 """Tasks that are handed in for each one that can run: the next is at hand when one ends, and few wait at the end."""
@@ -192,10 +196,17 @@ def cores_beside(nodes: Sequence[Mapping[str, float]]) -> int:
     return min((int(node["CPU"]) // n_cards(node) for node in nodes if n_cards(node)), default=0)
 
 
+class LostError(HandfulError):
+    """Work was lost with its node or process, too often for bad luck."""
+
+
 def done(
     hand_in: Callable[[T], Ref], work: Iterable[T], *, cores: int, lost: Callable[[T], Lost]
 ) -> Iterator[tuple[T, Any]]:
     """Yields every piece of work with what came of it, as it comes; a bounded number is handed in at a time.
+
+    A piece that was lost with all of its retries is put behind all others, and given up only when nothing else ends
+    any more: one that ends its own workers keeps nothing else from being done.
 
     Args:
         hand_in: makes a task of a piece, of `TRIES` retries.
@@ -204,30 +215,44 @@ def done(
         lost: what to tell of a piece that was lost too often.
 
     Raises:
-        HandfulError: see `got`.
+        LostError: `IN_A_ROW` pieces were lost, each with all of its retries, and nothing was done between them.
     """
     import ray
 
-    waiting, flying = iter(work), dict[Ref, T]()
-    looked, room = 0.0, 0
+    waiting, behind, flying = iter(work), deque[T](), dict[Ref, T]()
+    looked, room, n_in_a_row = 0.0, 0, 0
     while True:
         if monotonic() >= looked + LOOKED:
             looked, room = monotonic(), AHEAD * max(1, n_cores() // cores)
-        for piece in islice(waiting, max(0, room - len(flying))):
+        for piece in islice(chain(waiting, _taken(behind)), max(0, room - len(flying))):
             flying[hand_in(piece)] = piece
         if not flying:
             return
         ray.wait(list(flying), num_returns=1)
         for ended in ray.wait(list(flying), num_returns=len(flying), timeout=0)[0]:
             piece = flying.pop(ended)
-            yield piece, got(ended, lost(piece))
+            try:
+                found = got(ended, lost(piece))
+            except LostError:
+                n_in_a_row += 1
+                if n_in_a_row == IN_A_ROW:
+                    raise
+                behind.append(piece)
+            else:
+                n_in_a_row = 0
+                yield piece, found
+
+
+def _taken(pieces: deque[T]) -> Iterator[T]:
+    while pieces:
+        yield pieces.popleft()
 
 
 def got(ref: Ref, lost: Lost) -> Any:
     """Returns what a task returned, or raises what it raised, as if it had been called here.
 
     Raises:
-        HandfulError: it was begun `TRIES` times again, and lost with its node or process every time.
+        LostError: it was begun `TRIES` times again, and lost with its node or process every time.
     """
     import ray
 
@@ -239,9 +264,9 @@ def got(ref: Ref, lost: Lost) -> Any:
         raise lost_too_often(lost, error) from error
 
 
-def lost_too_often(lost: Lost, error: Exception) -> HandfulError:
+def lost_too_often(lost: Lost, error: Exception) -> LostError:
     """Returns what to raise about work that was begun `TRIES` times again, and lost every time."""
-    return HandfulError(
+    return LostError(
         f"{lost.what} lost {TRIES + 1} times with the node or process that had it ({type(error).__name__}: "
         f"{str(error).splitlines()[0].rstrip('.')}). {lost.remedy}"
     )
@@ -310,7 +335,7 @@ def _told(ray: ModuleType, nodes: Sequence[Mapping[str, Any]]) -> list[tuple[str
     """Returns what every node says of itself, and its name; not of those that are lost meanwhile."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    tell = ray.remote(num_cpus=0, max_retries=3)(_named_kind)
+    tell = ray.remote(num_cpus=0, max_retries=TRIES)(_named_kind)
     told = []
     while nodes:
         there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
@@ -323,9 +348,13 @@ def _told(ray: ModuleType, nodes: Sequence[Mapping[str, Any]]) -> list[tuple[str
                 again.add(node["NodeID"])
                 sleep(PAUSE)
             except (ray.exceptions.RayError, ImportError) as error:
+                name = f"the node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+                if isinstance(error, ray.exceptions.WorkerCrashedError):
+                    lost = Lost(f"what {name} says of itself was", "Perhaps its memory does not suffice.")
+                    raise lost_too_often(lost, error) from error
                 raise HandfulError(
-                    f"the node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) cannot run handful: "
-                    f"{str(error).strip().splitlines()[-1]}. Install handful {versions()['handful']} on every node."
+                    f"{name} cannot run handful: {str(error).strip().splitlines()[-1]}. "
+                    f"Install handful {versions()['handful']} on every node."
                 ) from error
         nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] in again]
     return told

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -70,6 +70,15 @@ def versions() -> dict[str, str]:
 @cache
 def _library_versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
+
+
+@cache
+def installed(library: str) -> str:
+    """Returns the version of an installed distribution; "" where it is not there under this name. Imports nothing."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 def code_sha256() -> str:

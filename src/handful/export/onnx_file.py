@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from handful.core.errors import ExportError, MissingExtraError
 from handful.core.files import dump_json
+from handful.core.machine import installed
 from handful.core.parsed import parse_json
 from handful.core.records import StackedHead
 from handful.export.answers import apply_rules, average, probabilities
@@ -122,7 +122,7 @@ def _facts(model: Model, precision: Precision) -> dict[str, object]:
     rules = model.rules
     return {
         "format": FORMAT,
-        "handful": version("handful"),
+        "handful": installed("handful"),
         "classes": model.classes,
         "inputs": input_sizes(model),
         "full_scale": model.full_scale,

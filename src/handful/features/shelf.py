@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from handful.backbones import Tap
 from handful.core.errors import DataError, TrainingError
+from handful.core.machine import installed
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, ImageTable, Picture
 from handful.features import cache
@@ -123,7 +123,7 @@ def _facts(trunk: FrozenTrunk, tap: Tap, table: ImageTable, preprocessing: Prepr
     facts = trunk.facts(tap)
     return {
         **facts,
-        "versions": {**facts["versions"], "pillow": version("pillow")},
+        "versions": {**facts["versions"], "pillow": installed("pillow")},
         "preprocessing": asdict(preprocessing),
         "view": view,
         "reading": READING_VERSION,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from itertools import islice
 from threading import Lock
 from typing import Literal
@@ -12,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from handful.core.errors import MissingExtraError
-from handful.core.machine import open_threads
+from handful.core.machine import installed, open_threads
 from handful.core.records import ImageTable, Picture, PixelArray
 from handful.features import Preprocessing, prepare
 from handful.images import pixels
@@ -58,7 +57,7 @@ class Shown:
         """Everything that decides a change but its seed: what names its features on disk."""
         if self.augmentation in ("none", "ksh"):
             return f"{self.augmentation} {KSH_RATIO:.6f}"
-        drawn = f"{RANDAUGMENT_CHANGES} {RANDAUGMENT_STRENGTH} kornia {version('kornia')}"
+        drawn = f"{RANDAUGMENT_CHANGES} {RANDAUGMENT_STRENGTH} kornia {installed('kornia')}"
         return f"{self.augmentation} {KSH_RATIO:.6f} {drawn}"
 
     def squares(self, wanted: Sequence[tuple[int, int]]) -> Iterator[PixelArray]:

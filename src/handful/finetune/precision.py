@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from handful.core.machine import processor
+from handful.core.machine import installed, processor
 from handful.core.parsed import MALFORMED
 from handful.core.remembered import memory_of, recall, remember
 
@@ -83,7 +82,7 @@ def autocast(precision: Precision, device: str = "cpu") -> torch.autocast:
 
 def _known_gain() -> float:
     """Returns how much quicker products are in bfloat16 on this machine: measured once, because it decides results."""
-    facts = {"processor": processor(), "torch": version("torch"), "product": SIDE}
+    facts = {"processor": processor(), "torch": installed("torch"), "product": SIDE}
     memory = memory_of(facts)
     try:
         return float(recall(memory)["bfloat16_gain"])

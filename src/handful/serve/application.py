@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from handful.core.machine import installed
 from handful.images import TooManyPixelsError, UnreadableError
 from handful.serve.guard import Guard
 from handful.serve.page import Page
@@ -35,7 +35,7 @@ def make_application(served: Served, page: Page) -> FastAPI:
 
     application = FastAPI(
         title=f"handful: {served.opened.name}",
-        version=version("handful"),
+        version=installed("handful"),
         description=(
             f"Names the class of pictures. At most {limits.max_mb:g} MB and {limits.max_megapixels:g} million pixels "
             f"each; at most {limits.queue} at once; each has {limits.timeout:g} seconds."

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from handful.backbones import BackboneSpec, Network, keep_memory
 from handful.core.errors import ConfigError
-from handful.core.machine import open_threads, processor
+from handful.core.machine import installed, open_threads, processor
 from handful.core.parsed import MALFORMED
 from handful.core.progress import Progress
 from handful.core.remembered import memory_of, recall, remember
 from handful.features.engines import ENGINES, Engine, Precision, find_engine
-from handful.features.engines.engine import installed
 from handful.features.engines.parity import Parity, compare, drawn_pictures
 from handful.features.transforms import Preprocessing
 

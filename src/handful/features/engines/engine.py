@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal
 
 from handful.backbones import Tap
-from handful.core.machine import processor
+from handful.core.machine import installed, processor
 from handful.core.records import FeatureArray, PixelArray
 from handful.features.transforms import Preprocessing
 
@@ -22,14 +21,6 @@ Forward = Callable[[PixelArray], tuple[FeatureArray, ...]]
 
 Open = Callable[["Network", Sequence[Tap], Preprocessing, int], Forward]
 """From a network, taps, a preprocessing and the number of threads that will call it, to the forward pass."""
-
-
-def installed(library: str) -> str:
-    """Returns the version of an installed distribution; "" where it is not there under this name."""
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return ""
 
 
 GRAPH_FORMAT = 1

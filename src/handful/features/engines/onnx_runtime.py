@@ -9,8 +9,9 @@ from importlib.util import find_spec
 
 from handful.backbones import Network, Tap
 from handful.core.errors import MissingExtraError
+from handful.core.machine import installed
 from handful.core.records import FeatureArray, PixelArray
-from handful.features.engines.engine import Engine, Forward, Precision, installed
+from handful.features.engines.engine import Engine, Forward, Precision
 from handful.features.transforms import Preprocessing
 
 BATCH = 4
