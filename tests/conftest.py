@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import socket
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -12,8 +13,10 @@ import pytest
 from PIL import Image
 
 from handful.backbones import BackboneSpec
+from handful.export import onnx_folder
+from handful.export.golden import golden_pictures
 from handful.features.engines import choose
-from handful.finetune import kept
+from handful.finetune import kept, precision
 from handful.report import figures
 from handful.testing.backbone import install_toy_backbone
 from handful.testing.pictures import draw_folder
@@ -29,6 +32,8 @@ def blank_png() -> bytes:
 hypothesis.settings.register_profile("suite", deadline=None)  # what is slow on a busy machine is not wrong
 hypothesis.settings.load_profile("suite")
 
+GAIN = cache(precision.bfloat16_gain)
+GOLDEN = cache(lambda: tuple(golden_pictures()))
 BLANK = {"png": blank_png(), "svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'}
 
 
@@ -43,6 +48,13 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves `auto` one engine, so that no test times any: which is quickest is for tests/features/test_engines.py."""
     monkeypatch.setattr(choose, "OTHERS", ())
+
+
+@pytest.fixture(autouse=True)
+def once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measures the machine and draws the golden pictures once for all tests of a process."""
+    monkeypatch.setattr(precision, "bfloat16_gain", GAIN)
+    monkeypatch.setattr(onnx_folder, "golden_pictures", GOLDEN)
 
 
 @pytest.fixture(autouse=True)

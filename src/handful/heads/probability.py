@@ -45,15 +45,16 @@ def choose_temperature(scores: FloatArray, labels: IntArray, weights: FloatArray
         weights: float64 (N,), mean 1: how much each row counts; all alike where None.
     """
     n_rows, n_classes = scores.shape
-    targets = np.full((n_rows, n_classes), 1.0 / (n_rows + n_classes))
-    targets[np.arange(n_rows), labels] += 1.0 - n_classes / (n_rows + n_classes)
-    if weights is not None:
-        targets *= weights[:, None]
+    counts = np.ones(n_rows) if weights is None else weights
+    gaps = scores - scores.max(axis=1, keepdims=True)
+    smoothed = gaps.sum(axis=1) + n_rows * gaps[np.arange(n_rows), labels]
+    wanted = float(counts @ smoothed) / (n_rows + n_classes)
     spread = float(np.std(scores - scores.mean(axis=1, keepdims=True)))
 
     def loss(log_temperature: float) -> float:
-        log_proba = scipy.special.log_softmax(scores / np.exp(log_temperature), axis=1)
-        return float(-np.sum(targets * log_proba) / n_rows)
+        sharpness = np.exp(-log_temperature)
+        totals = np.exp(gaps * sharpness).sum(axis=1)
+        return float(counts @ np.log(totals) - wanted * sharpness) / n_rows
 
     if spread < NO_SPREAD:
         return 1.0, loss(0.0)

@@ -13,8 +13,9 @@ import numpy as np
 
 from handful.backbones import Network, Tap
 from handful.core.errors import MissingExtraError
+from handful.core.machine import installed
 from handful.core.records import FeatureArray, PixelArray
-from handful.features.engines.engine import Engine, Forward, Precision, installed
+from handful.features.engines.engine import Engine, Forward, Precision
 from handful.features.engines.onnx_runtime import exported, without_onnx
 from handful.features.engines.parity import compare
 from handful.features.transforms import Preprocessing
