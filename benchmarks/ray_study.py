@@ -2,7 +2,9 @@
 
 python -m benchmarks.ray_study same      the files of 1, 4 and 8 workers are those of one process, byte by byte
 python -m benchmarks.ray_study chaos 20  200 trials on 4 workers of which one is killed every 0.5 to 2 s, 20 times
-                                         (chaos 5 10: five times, drawn otherwise than the first ten)
+                                         (chaos 5 10: five times, drawn otherwise than the first ten;
+                                         chaos 20 0 4: one is killed every 2 to 8 s, for machines on which four workers
+                                         take longer to begin than they would live)
 python -m benchmarks.ray_study overhead  200 trials that train a network's upper layers, with Ray and without
 python -m benchmarks.ray_study rate      10 000 tasks that train nothing, a second
 
@@ -92,16 +94,16 @@ def same(root: Path) -> tuple[str, dict[str, Any], bool]:
     )
 
 
-def chaos(root: Path, n_runs: int = 20, first: int = 0) -> tuple[str, dict[str, Any], bool]:
+def chaos(root: Path, n_runs: int = 20, first: int = 0, slower: int = 1) -> tuple[str, dict[str, Any], bool]:
     """Kills workers at random while trials run, and counts what came of it."""
     photos = draw_folder(root / "shapes", per_class=12)
     vary = (f"lr=1e-5..1e-1:log{N_CHAOS // 4}", "ema=0.5")  # which are trained one by one
     options = {**TOY, "epochs": 10, "threads": 1}
     here, _ = asked(photos, root / "here", vary, options, seeds=4)
-    found, killed = [], []
+    found, killed, after = [], [], (slower * KILLED_AFTER[0], slower * KILLED_AFTER[1])
     with nodes(root, [2, 2]):
         for run in range(first, first + n_runs):
-            with killing(random.Random(run)) as deaths:
+            with killing(random.Random(run), after) as deaths:
                 files, took = asked(photos, root / f"run-{run}", vary, options, seeds=4, ray="auto")
             found.append(len(files))
             killed.append(len(deaths))
@@ -111,7 +113,7 @@ def chaos(root: Path, n_runs: int = 20, first: int = 0) -> tuple[str, dict[str, 
     holds = len(here) == N_CHAOS and found == [N_CHAOS] * n_runs and files == here
     figures = {"runs": n_runs, "first": first, "results": found, "workers_killed": killed}
     return (
-        f"{N_CHAOS} trials on 4 workers, one killed every {KILLED_AFTER[0]} to {KILLED_AFTER[1]} s: exactly {N_CHAOS} "
+        f"{N_CHAOS} trials on 4 workers, one killed every {after[0]:g} to {after[1]:g} s: exactly {N_CHAOS} "
         "results, those of a study in one process",
         figures,
         holds,
@@ -238,12 +240,12 @@ def nodes(root: Path, cores: list[int]) -> Iterator[None]:
 
 
 @contextmanager
-def killing(draws: random.Random) -> Iterator[list[int]]:
+def killing(draws: random.Random, after: tuple[float, float]) -> Iterator[list[int]]:
     """Kills a worker drawn at random again and again, and tells of which ones."""
     ended, deaths = Event(), list[int]()
 
     def kill() -> None:
-        while not ended.wait(draws.uniform(*KILLED_AFTER)):
+        while not ended.wait(draws.uniform(*after)):
             if workers := own_workers():
                 deaths.append(draws.choice(workers))
                 os.kill(deaths[-1], signal.SIGKILL)
