@@ -54,7 +54,7 @@ def choose_temperature(scores: FloatArray, labels: IntArray, weights: FloatArray
     def loss(log_temperature: float) -> float:
         sharpness = np.exp(-log_temperature)
         totals = np.exp(gaps * sharpness).sum(axis=1)
-        return float(counts @ np.log(totals) - wanted * sharpness) / n_rows
+        return float((counts @ np.log(totals) - wanted * sharpness) / n_rows)
 
     if spread < NO_SPREAD:
         return 1.0, loss(0.0)
