@@ -36,7 +36,7 @@ def cluster(tmp_path_factory):
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 2, "object_store_memory": STORE, "include_dashboard": False, "temp_dir": files}
-        head["_system_config"] = {"health_check_period_ms": 500}
+        head["_system_config"] = {"health_check_period_ms": 500, "worker_niceness": 0}  # as quick as tests beside it
         made = Cluster(initialize_head=True, head_node_args=head)
         toy = tmp_path_factory.mktemp("toy")
         with pytest.MonkeyPatch.context() as once:

@@ -49,7 +49,7 @@ def test_a_run_agrees_with_itself_from_pictures_that_moved_and_with_nothing_kept
     assert again.comparison.reasons == ()
     assert str(again).startswith("It agrees: ")
     assert again.result.folder == tmp_path / "run-again"
-    assert again.result.run.machine.endswith("1 threads used")
+    assert again.result.run.machine.endswith(" 1 thread used")
     assert again.result.run.options["engine"].value == "eager"
     assert again.result.run.seed == 3
 

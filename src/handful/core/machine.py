@@ -59,7 +59,8 @@ def release_memory() -> None:
 
 def describe_machine(threads: int) -> str:
     """Returns one line: system, processor, cores and threads in use."""
-    return f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores, {threads} threads used"
+    used = f"{threads} thread{'s' if threads > 1 else ''} used"
+    return f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores, {used}"
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handful.core.cluster import cores_beside, n_cards
 from handful.core.errors import ConfigError, HandfulError
-from handful.finetune.precision import CARD
+from handful.finetune.precision import WITH_CARD
 from handful.finetune.shares import n_portions
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def shape_on(
         HandfulError: no node is left that can do the work of one that was lost.
     """
     n_parts = n_portions(-(-batches.n_pictures // batches.n_batches))
-    cards = sum(map(n_cards, nodes)) if engine in CARD else 0
+    cards = sum(map(n_cards, nodes)) if engine in WITH_CARD else 0
     if engine == "cuda" and not cards and not before:
         raise ConfigError("engine is 'cuda', and no node of the cluster has a GPU. Leave out --engine, or add one.")
     if cards and (before is None or before.gpu):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16"]
 Device = Literal["cpu", "cuda"]
 
-CARD = ("auto", "cuda")
+WITH_CARD = ("auto", "cuda")
 """Engines with which an NVIDIA card trains layers too."""
 
 FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -70,7 +70,7 @@ def training_device(engine: str) -> Device:
     """
     import torch
 
-    return "cuda" if engine in CARD and torch.cuda.is_available() else "cpu"
+    return "cuda" if engine in WITH_CARD and torch.cuda.is_available() else "cpu"
 
 
 def autocast(precision: Precision, device: str = "cpu") -> torch.autocast:
