@@ -137,7 +137,7 @@ def test_a_library_is_asked_once_about_a_network_and_again_when_it_is_another_ve
     assert (spec.groups, spec.default_tap.n_features, spec.licence) == (("stem", "stage1", "stage2"), 12, "MIT")
     assert find(LENT).default_tap == spec.default_tap
     assert library.n_asked == 1
-    monkeypatch.setattr(libraries, "_version", lambda name: "99")
+    monkeypatch.setattr(libraries, "installed", lambda name: "99")
     assert find(LENT).library == "timm 99"
     assert library.n_asked == 2
 

@@ -156,14 +156,13 @@ def test_a_node_of_another_kind_that_joins_later_ends_the_study_by_its_name(stud
         study("lr=1e-3,1e-2", out="refused", ray="auto")
 
 
-def cannot_be_imported_there():
-    """A function of a module that nodes do not have."""
-
-
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (cannot_be_imported_there, r"the node .* cannot run handful: .*No module named 'tests.*Install handful"),
+        (
+            lambda: importlib.import_module("handfull"),
+            "the node .* cannot run handful: .*named 'handfull'. Install handful",
+        ),
         (lambda: os._exit(1), r"what the node .* says of itself was lost 2 times .* its memory does not suffice"),
     ],
 )
