@@ -3,7 +3,7 @@
 python -m benchmarks.ray_study same      the files of 1, 4 and 8 workers are those of one process, byte by byte
 python -m benchmarks.ray_study chaos 20  200 trials on 4 workers of which one is killed every 0.5 to 2 s, 20 times
                                          (chaos 5 10: five times, drawn otherwise than the first ten;
-                                         chaos 20 0 4: one is killed every 2 to 8 s, for machines on which four workers
+                                         chaos 20 0 2: one is killed every 1 to 4 s, for machines on which four workers
                                          take longer to begin than they would live)
 python -m benchmarks.ray_study overhead  200 trials that train a network's upper layers, with Ray and without
 python -m benchmarks.ray_study rate      10 000 tasks that train nothing, a second

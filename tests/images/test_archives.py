@@ -194,12 +194,12 @@ def test_a_bomb_stops_at_the_limit_and_leaves_nothing(tmp_path, own_cache, compr
         archive.addfile(info, io.BytesIO(bytes(info.size)))
     path = tmp_path / "bomb.tar.gz"
     path.write_bytes(compress(stream.getvalue()))
-    start = time.thread_time()
+    start = time.perf_counter()
     with pytest.raises(DataError, match="more than 200 times its size"):
         open_tar(path, ArchiveLimits(ratio_from=10_000_000))
     with pytest.raises(DataError, match=r"unpacks to more than 0\.005 GB"):
         open_tar(path, ArchiveLimits(total_bytes=5_000_000))
-    assert time.thread_time() - start < 2
+    assert time.perf_counter() - start < 2
     assert [path for path in own_cache.rglob("*") if path.is_file()] == []
 
 

@@ -162,13 +162,13 @@ def test_a_crafted_archive_writes_nothing_and_stops_at_once(tmp_path, pictures, 
     path = tmp_path / "archive"
     make = READ[name] if name in READ else REFUSED[name][0]
     make(pictures, path)
-    before, began = tree(tmp_path), time.thread_time()
+    before, began = tree(tmp_path), time.process_time()
     if name in READ:
         assert len(read(path, ReadingConfig(max_unreadable=0.5, class_level=1)).pictures) == len(pictures)
     else:
         with pytest.raises(DataError, match=REFUSED[name][1]):
             read(path, ReadingConfig())
         assert [one for one in (own_cache / "archives").rglob("*") if one.suffix != ".tar"] == []
-    assert time.thread_time() - began < 2
+    assert time.process_time() - began < 2
     assert tree(tmp_path) == before
     assert not os.path.lexists("/tmp/outside.png")

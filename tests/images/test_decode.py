@@ -393,10 +393,10 @@ def png_header(width, height):
 @pytest.mark.parametrize("size", [(8001, 8001), (12000, 12000), (20000, 20000)])
 def test_a_bomb_is_refused_before_it_is_decoded(size):
     data = png_header(*size) + struct.pack(">I", 4) + b"IDAT" + zlib.compress(bytes(1000))
-    start = time.thread_time()
+    start = time.perf_counter()
     with pytest.raises(UnreadableError, match="million"):
         read(data)
-    assert time.thread_time() - start < 0.2
+    assert time.perf_counter() - start < 0.2
 
 
 def test_a_loop_of_tiff_directories_ends():
@@ -404,10 +404,10 @@ def test_a_loop_of_tiff_directories_ends():
     n_tags = struct.unpack_from("<H", data, 8)[0]
     second = struct.unpack_from("<I", data, 10 + 12 * n_tags)[0]
     struct.pack_into("<I", data, second + 2 + 12 * n_tags, 8)
-    start = time.thread_time()
+    start = time.perf_counter()
     with pytest.raises(UnreadableError, match="2 pages"):
         read(bytes(data))
-    assert time.thread_time() - start < 0.2
+    assert time.perf_counter() - start < 0.2
 
 
 def test_a_reduced_jpeg_keeps_twice_the_side_that_is_needed_and_small_ones_are_read_whole():

@@ -17,10 +17,10 @@ def laid_out(*names, **options):
 
 
 def test_ten_thousand_classes_are_laid_out_and_checked_within_two_seconds():
-    start = time.thread_time()
+    start = time.perf_counter()
     layout = laid_out(*(f"class{i // 2:05d}/{i}.png" for i in range(20_000)))
     checked = check_classes(layout, ROOT, drop_small=False)
-    assert time.thread_time() - start < 2
+    assert time.perf_counter() - start < 2
     assert len({placed.class_name for placed in checked.placed}) == 10_000
     assert checked.findings == ()
 

@@ -15,6 +15,7 @@ from handful.core.config import ReadingConfig
 from handful.core.errors import ConfigError, DataError
 from handful.images import check, open_source, pixels, read
 from handful.testing.pictures import draw_folder
+from tests.quick import quickest
 
 CONFIG = ReadingConfig()
 SAMPLE = Path(__file__).parents[2].parent / "shared" / "data" / "cifar10-jpeg-sample.zip"
@@ -517,7 +518,7 @@ def test_progress_is_told_about_every_picture(photos):
     assert told == [("Checking pictures", 12), *[1] * 12]
 
 
-def test_errors_come_before_torch_and_the_like(tmp_path):
+def test_errors_come_before_torch_and_the_like_and_within_two_seconds(tmp_path):
     program = (
         "import sys; from pathlib import Path\n"
         "from handful.core.config import ReadingConfig; from handful.images import read\n"
@@ -525,8 +526,10 @@ def test_errors_come_before_torch_and_the_like(tmp_path):
         "except Exception as error: found = type(error).__name__\n"
         "print(found, {'torch', 'matplotlib', 'pyarrow', 'asyncio'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    typed = [sys.executable, "-c", program, str(tmp_path)]
+    done, seconds = quickest(lambda: subprocess.run(typed, capture_output=True, text=True, check=True))
     assert done.stdout.strip() == "DataError set()"
+    assert seconds < 2
 
 
 def test_open_source_lists_and_reads_a_folder(photos):

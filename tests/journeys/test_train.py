@@ -19,6 +19,7 @@ from handful.backbones import catalog
 from handful.cli import main as cli
 from handful.core.config import option_fields
 from handful.testing.pictures import draw_folder
+from tests.quick import children, quickest
 
 RESULT_KEYS = {
     "accuracy", "accuracy_interval", "balanced_accuracy", "macro_f1", "majority_baseline", "n_train", "n_test",
@@ -146,11 +147,12 @@ def test_an_unknown_network_names_the_nearest(command, photos):
     assert "Did you mean 'efficientnet-lite" in err
 
 
-def test_a_network_that_is_not_at_hand_is_an_error_without_a_call_or_a_pause(command, photos, monkeypatch):
+def test_a_network_that_is_not_at_hand_is_a_quick_error_without_a_call_or_a_pause(command, photos, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it called someone"))
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
-    code, _, err = command("train", photos, "--backbone", "alexnet", "--offline")
+    (code, _, err), seconds = quickest(lambda: command("train", photos, "--backbone", "alexnet", "--offline"))
     assert code == 2
+    assert seconds < 1.0
     assert "handful backbones --get alexnet" in err
 
 
@@ -164,8 +166,10 @@ def test_errors_in_the_pictures_come_before_torch(tmp_path):
         "    heavy = {'torch', 'matplotlib', 'pyarrow', 'asyncio'} & set(sys.modules)\n"
         "    sys.exit(9 if heavy else stop.code)"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "empty"], capture_output=True, text=True, check=False)
+    typed = [sys.executable, "-c", code, tmp_path / "empty"]
+    done, seconds = quickest(lambda: subprocess.run(typed, capture_output=True, text=True, check=False), children)
     assert done.returncode == 2, done.stderr
+    assert seconds < 4.0
     assert str(tmp_path / "empty") in done.stderr
 
 

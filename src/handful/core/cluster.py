@@ -342,16 +342,16 @@ def _told(ray: ModuleType, nodes: Sequence[Mapping[str, Any]]) -> list[tuple[str
         answers = [tell.options(scheduling_strategy=strategy).remote() for strategy in there]
         again = set()
         for node, answer in zip(nodes, answers, strict=True):
+            name = f"the node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
             try:
                 told.append(ray.get(answer))
             except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):  # lost, or hardly known yet
                 again.add(node["NodeID"])
                 sleep(PAUSE)
+            except ray.exceptions.WorkerCrashedError as error:
+                lost = Lost(f"what {name} says of itself was", "Perhaps its memory does not suffice.")
+                raise lost_too_often(lost, error) from error
             except (ray.exceptions.RayError, ImportError) as error:
-                name = f"the node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
-                if isinstance(error, ray.exceptions.WorkerCrashedError):
-                    lost = Lost(f"what {name} says of itself was", "Perhaps its memory does not suffice.")
-                    raise lost_too_often(lost, error) from error
                 raise HandfulError(
                     f"{name} cannot run handful: {str(error).strip().splitlines()[-1]}. "
                     f"Install handful {versions()['handful']} on every node."

@@ -16,6 +16,9 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+_version = cache(version)
+"""Looked up once: a distribution's metadata is a text that has to be parsed."""
+
 LIBRARIES = ("handful", "torch", "numpy", "scipy", "pillow", "safetensors")
 """Libraries whose version can change a number."""
 
@@ -65,19 +68,13 @@ def describe_machine(threads: int) -> str:
 
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the libraries that can change a number, without importing them."""
-    return {"python": platform.python_version(), **_library_versions()}
+    return {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
 
 
-@cache
-def _library_versions() -> dict[str, str]:
-    return {name: version(name) for name in LIBRARIES}
-
-
-@cache
 def installed(library: str) -> str:
     """Returns the version of an installed distribution; "" where it is not there under this name. Imports nothing."""
     try:
-        return version(library)
+        return _version(library)
     except PackageNotFoundError:
         return ""
 
