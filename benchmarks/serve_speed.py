@@ -40,13 +40,16 @@ from handful.core.progress import Silent
 from handful.features.engines.choose import lanes
 from handful.serve.opened import Opened, open_model
 
-N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 3, 3.0, 40
-CLIENTS = (1, 2, 4, 8, 16)
+N_PICTURES, N_CLIENTS, N_ROUNDS, SECONDS, N_SINGLE = 200, 16, 5, 3.0, 40
+CLIENTS = (1, 2, 3, 4, 6, 8, 12, 16)
 LEAST_SHARE, MOST_OVERHEAD_MS, LEAST_TIMES = 0.9, 3.0, 3.0
 
 
 def usual(run: str, port: str) -> None:
-    """Serves the network of a run as tutorials do: eager, one picture at a time, PyTorch's own threads."""
+    """Serves the model of a run as tutorials do: eager, one picture at a time, PyTorch's own threads.
+
+    The answers are those of the same model: where it looks at a picture and at its mirror image, so does this.
+    """
     import io
 
     import torch
@@ -55,10 +58,12 @@ def usual(run: str, port: str) -> None:
     from PIL import Image
 
     from handful import export
+    from handful.features import VIEWS
     from handful.heads import predict_proba
 
     (member,) = export.load(Path(run)).members
-    network, shown = member.trunk.network(), member.preprocessing
+    network, shown, n_views = member.trunk.network(), member.preprocessing, len(member.views)
+    assert member.views in (VIEWS["plain"], VIEWS["mirror"]), member.views
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (shown.mean, shown.std))
     application = FastAPI()
 
@@ -69,9 +74,10 @@ def usual(run: str, port: str) -> None:
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
         square = picture.crop((left, top, left + side, top + side)).resize((shown.size, shown.size))
         pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1).float()
+        views = torch.stack([pixels, pixels.flip(-1)][:n_views])
         with torch.inference_mode():
-            (features,) = network.activations(((pixels - mean) / std)[None], [member.trunk.tap])
-        return {"proba": predict_proba(member.head, features.numpy()[:, None])[0].tolist()}
+            (features,) = network.activations((views - mean) / std, [member.trunk.tap])
+        return {"proba": predict_proba(member.head, features.numpy()[None])[0].tolist()}
 
     uvicorn.run(application, port=int(port), log_level="error")
 
@@ -211,16 +217,18 @@ def measured(run: Path, files: Sequence[bytes], ours: int, theirs: int) -> dict[
     usual_best: tuple[float, float] = max(loaded(theirs, form, n_clients) for n_clients in CLIENTS)
     times = []
     for _ in range(N_ROUNDS):
-        usual_rate, limit = max(loaded(theirs, form, n_clients) for n_clients in CLIENTS[:3])
+        usual_rate, limit = max(loaded(theirs, form, n_clients) for n_clients in CLIENTS[:4])
         within = [found for n_clients in CLIENTS if (found := loaded(ours, plain, n_clients))[1] <= limit]
-        times.append((max(within, default=(0.0, 0.0))[0] / usual_rate, usual_rate, limit))
-    ratio, usual_rate, limit = sorted(times)[len(times) // 2]
+        rate = max(within, default=(0.0, 0.0))[0]
+        times.append((rate / usual_rate, rate, usual_rate, limit))
+    ratio, rate, usual_rate, limit = sorted(times)[len(times) // 2]
     return {
         "share_of_bare": round(statistics.median(shares), 3),
         "bare_per_second": round(statistics.median(loop for loop, _ in rates), 1),
         "served_per_second": round(statistics.median(served for _, served in rates), 1),
         "overhead_ms": round(statistics.median(overheads), 2),
         "times_usual": round(ratio, 2),
+        "per_second_at_equal_p99": round(rate, 1),
         "usual_per_second": round(usual_rate, 1),
         "usual_best_per_second": round(usual_best[0], 1),
         "usual_p99_ms": round(1000.0 * limit, 1),

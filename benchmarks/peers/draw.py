@@ -1,6 +1,6 @@
 """Draws accuracy against the seconds given, a curve for each peer and a panel for each task, and prints the tables.
 
-python -m benchmarks.peers.draw [--results FILE] [--out docs]    (writes peers.png and peers.svg)
+python -m benchmarks.peers.draw [--results FILE] [--since DAY] [--out docs]    (writes peers.png and peers.svg)
 """
 
 from __future__ import annotations
@@ -140,9 +140,10 @@ def main() -> None:
     """Draws and prints."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.draw", description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, help="file of the results")
+    parser.add_argument("--since", default="", help="day, 2026-11-29: earlier lines are left out")
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for peers.png and peers.svg")
     given = parser.parse_args()
-    lines = of_one_machine(read_lines(given.results))
+    lines = of_one_machine([line for line in read_lines(given.results) if line["date"] >= given.since])
     for name, data in draw(lines).items():
         write_bytes(given.out / name, data)
     print(markdown(lines))

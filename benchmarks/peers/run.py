@@ -55,10 +55,12 @@ def order(task: str, peers: Sequence[str], budgets: Sequence[int], seeds: Sequen
             number += 1
 
 
-def missing(wanted: Iterable[Entry], lines: Iterable[Mapping[str, Any]], *, machine: str) -> list[Entry]:
-    """Returns the runs that no line of this machine has, in their order."""
+def missing(wanted: Iterable[Entry], lines: Iterable[Mapping[str, Any]], *, machine: str, since: str) -> list[Entry]:
+    """Returns the runs that no line of this machine has since a day, in their order."""
     known = {
-        Entry(line["task"], line["peer"], line["budget"], line["seed"]) for line in lines if line["machine"] == machine
+        Entry(line["task"], line["peer"], line["budget"], line["seed"])
+        for line in lines
+        if line["machine"] == machine and line["date"] >= since
     }
     return [entry for entry in wanted if entry not in known]
 
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _use_processors(given.threads)
     machine = describe_machine(given.threads)
     wanted = order(given.task, list(peers), budgets, read_seeds(given.seeds))
-    todo = missing(wanted, read_lines(given.results), machine=machine)
+    todo = missing(wanted, read_lines(given.results), machine=machine, since=given.since)
     print(f"{len(todo)} runs are missing in {given.results}", flush=True)
     pythons = {name: install(peer.environment, given.environments) for name, peer in peers.items() if todo}
     versions = {name: versions_of(python) for name, python in pythons.items()}
@@ -145,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=THREADS, help="threads and processors of every run")
     parser.add_argument("--environments", type=Path, default=kept / "environments", help="folder of the environments")
     parser.add_argument("--pictures", type=Path, default=kept / "pictures", help="folder of the prepared pictures")
+    parser.add_argument("--since", default="", help="day, 2026-11-29: earlier lines do not count, as a machine changes")
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, help="file of the results")
     return parser
 

@@ -53,10 +53,11 @@ def test_peers_take_turns_and_another_begins_each_round():
 def test_a_run_is_missing_until_this_machine_has_a_line_of_it():
     wanted = [Entry("solar", peer, 30, seed) for seed in (0, 1) for peer in ("a", "b")]
     lines = [
-        {**dataclasses.asdict(wanted[1]), "machine": "here"},
-        {**dataclasses.asdict(wanted[2]), "machine": "there"},
+        {**dataclasses.asdict(wanted[1]), "machine": "here", "date": "2026-11-29"},
+        {**dataclasses.asdict(wanted[2]), "machine": "there", "date": "2026-11-29"},
     ]
-    assert missing(wanted, lines, machine="here") == [wanted[0], wanted[2], wanted[3]]
+    assert missing(wanted, lines, machine="here", since="") == [wanted[0], wanted[2], wanted[3]]
+    assert missing(wanted, lines, machine="here", since="2026-11-30") == wanted
 
 
 def test_seeds_are_a_range_or_a_list():

@@ -227,6 +227,47 @@ def test_the_time_to_open_an_engine_counts(toy, trials):
     assert chosen(toy).engine.name == "fused"
 
 
+def kept_open(trunk, size=32):
+    return trunk.quickest(shown(trunk.spec, size=size), threads=1, progress=Silent())
+
+
+def test_who_keeps_an_engine_open_takes_the_quickest_once_it_is_open(toy, trials):
+    made = trials({"rate": 100.0}, {"rate": 130.0, "opening": 3.0})
+    trunk = chosen(toy)
+    for _ in range(2):  # the second time it is remembered
+        other = kept_open(trunk)
+        assert (trunk.engine.name, other.engine.name) == ("fused", "openvino")
+        assert "pictures per second once it is open: fused 100, openvino 130" in other.engine_reason
+    assert made == [1, 1]
+
+
+def test_below_fp32_who_keeps_an_engine_open_keeps_the_one_of_the_training(toy, trials):
+    trunk = chosen(toy, "eager", precision="bf16")
+    trials({"rate": 100.0}, {"rate": 500.0})
+    assert kept_open(trunk).engine == trunk.engine
+
+
+def test_a_quickest_engine_that_computes_other_weights_than_these_is_not_kept_open(toy, wrong_above_32):
+    trunk = chosen(toy)
+    assert kept_open(trunk).engine.name == "fused"
+    n_opened = len(wrong_above_32)
+    assert kept_open(trunk).engine.name == "fused"
+    assert len(wrong_above_32) == n_opened
+    assert kept_open(trunk, size=48).engine.name == "eager"
+
+
+@pytest.mark.parametrize(("name", "precision"), RUNNABLE)
+def test_what_takes_any_number_of_pictures_gives_the_same_rows(name, precision):
+    forward, network, _, engine = opened(name, precision)
+    if not engine.any_size:
+        return
+    pictures = parity.drawn_pictures(engine.batch, network.spec.input_size)
+    (whole,) = forward(pictures)
+    for n_pictures in (1, 2):
+        (rows,) = forward(np.ascontiguousarray(pictures[:n_pictures]))
+        np.testing.assert_allclose(rows, whole[:n_pictures], atol=(1e-5 if precision == "fp32" else 0.02) * whole.max())
+
+
 def test_a_quick_engine_that_computes_something_else_is_not_used(toy, trials):
     trials({"rate": 100.0}, {"rate": 500.0, "broken": "its features differ"})
     trunk = chosen(toy)

@@ -16,6 +16,7 @@ import pytest
 
 from handful.serve import served
 from handful.serve.opened import Opened
+from tests.quick import quickest
 from tests.serve.command import running_command
 
 TOKEN = "0123456789abcdef"
@@ -58,6 +59,21 @@ def test_ten_times_too_many_are_answered_or_told_to_come_again(serve_with, monke
             found = Counter(pool.map(ask, range(200)))
         assert set(found) == {(200, None), (503, "1")}
         assert client("POST", "/predict", data)[0] == 200
+
+
+def test_no_answer_waits_for_its_last_bytes(server):
+    """Head and body are two writes; a system that holds the second back until the first was received adds 40 ms."""
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
+
+    def ask_ten_times():
+        for _ in range(10):
+            connection.request("GET", "/health")
+            connection.getresponse().read()
+
+    ask_ten_times()
+    _, seconds = quickest(ask_ten_times)
+    connection.close()
+    assert seconds < 0.3
 
 
 def test_a_fault_is_that_of_its_picture_alone(serve_with, monkeypatch, data, photos):

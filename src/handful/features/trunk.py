@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache as once
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from handful.backbones import BackboneSpec, LocatedWeights, Tap, from_state, load, state_of
@@ -87,8 +88,43 @@ class FrozenTrunk:
         shown = {"size": preprocessing.size, "mean": preprocessing.mean, "std": preprocessing.std}
         spec = self.spec
         as_chosen = {"size": spec.input_size, "mean": spec.mean, "std": spec.std}
-        if (shown == as_chosen and tuple(taps) == (spec.default_tap,)) or self.engine.name == LAST:
+        if shown == as_chosen and tuple(taps) == (spec.default_tap,):
             return self
+        return self._compared(preprocessing, taps=taps, threads=threads, progress=progress)
+
+    def quickest(self, preprocessing: Preprocessing, *, threads: int, progress: Progress) -> FrozenTrunk:
+        """Returns the trunk with the engine that is quickest here once it is open, for who keeps it open.
+
+        Below fp32 engines differ by more than the order of their sums, so the trunk's own stays.
+
+        Args:
+            preprocessing: how pictures become the network's input.
+            threads: that will call it.
+            progress: told about the trial, and where the engine computes something else here.
+        """
+        if self.engine.precision != "fp32":
+            return self.proven(preprocessing, taps=[self.tap], threads=threads, progress=progress)
+        chosen = choose_engine(
+            self.spec,
+            self.network,
+            wanted="auto",
+            precision="fp32",
+            threads=threads,
+            progress=progress,
+            tap=self.tap,
+            pool=self.pool,
+            n_pictures=inf,
+        )
+        trunk = replace(self, engine=chosen.engine, engine_reason=chosen.reason, opened={})
+        return trunk._compared(preprocessing, taps=[self.tap], threads=threads, progress=progress)
+
+    def _compared(
+        self, preprocessing: Preprocessing, *, taps: Sequence[Tap], threads: int, progress: Progress
+    ) -> FrozenTrunk:
+        """Returns the trunk with its engine, or with PyTorch itself where it does not compute these very weights."""
+        if self.engine.name == LAST:
+            return self
+        shown = {"size": preprocessing.size, "mean": preprocessing.mean, "std": preprocessing.std}
         memory = memory_of(
             {
                 "format": PROOF_FORMAT,
@@ -108,7 +144,7 @@ class FrozenTrunk:
             return self
         names = ", ".join(tap.name for tap in taps)
         reason = f"not {self.engine} with {preprocessing.size} pixels at {names}: {found['fault']}"
-        progress.say(f"Engine {LAST} runs {spec.title}, {reason}.")
+        progress.say(f"Engine {LAST} runs {self.spec.title}, {reason}.")
         return replace(self, engine=_last_resort(self.engine), engine_reason=reason)
 
     def open(

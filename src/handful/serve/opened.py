@@ -115,13 +115,14 @@ class Opened:
         return [each if isinstance(each, UnreadableError) else next(answers) for each in decoded]
 
 
-def open_model(run: Path, *, threads: int, progress: Progress) -> Opened:
+def open_model(run: Path, *, threads: int, progress: Progress, own_engine: bool = False) -> Opened:
     """Opens the model of a run folder, warms it up, and tries it.
 
     Args:
         run: the folder.
         threads: that will call it.
         progress: told where another engine takes the place of the one that the model was made with.
+        own_engine: as in `Settings`.
 
     Raises:
         BundleError: there is no model, it is damaged, or its answers are no numbers.
@@ -130,8 +131,7 @@ def open_model(run: Path, *, threads: int, progress: Progress) -> Opened:
     model = export.load(run)
     sizes = tuple(sorted({member.preprocessing.size for member in model.members}))
     members = tuple(
-        _warm(member, sizes.index(member.preprocessing.size), threads=threads, progress=progress)
-        for member in model.members
+        _warm(member, sizes, threads=threads, progress=progress, own_engine=own_engine) for member in model.members
     )
 
     def answering(pictures: Sequence[Pictures]) -> Examined:
@@ -147,11 +147,15 @@ def open_model(run: Path, *, threads: int, progress: Progress) -> Opened:
     return opened
 
 
-def _warm(member: Member, size: int, *, threads: int, progress: Progress) -> Warm:
+def _warm(member: Member, sizes: tuple[int, ...], *, threads: int, progress: Progress, own_engine: bool) -> Warm:
     """Returns a member whose network is open, and has seen every number of squares that it will be shown."""
     shown: Preprocessing = member.preprocessing
     tap: Any = member.trunk.tap
-    trunk = member.trunk.proven(shown, taps=[tap], threads=threads, progress=progress)
+    trunk = member.trunk
+    if own_engine:
+        trunk = trunk.proven(shown, taps=[tap], threads=threads, progress=progress)
+    else:
+        trunk = trunk.quickest(shown, threads=threads, progress=progress)
     forward, batch = trunk.open(shown, taps=[tap], threads=threads, progress=progress, by_another=True)
     exact = trunk.engine.any_size
     passes = [batch]
@@ -159,4 +163,4 @@ def _warm(member: Member, size: int, *, threads: int, progress: Progress) -> War
         passes.append(passes[-1] // 2)
     for n_squares in passes:
         forward(np.zeros((n_squares, shown.size, shown.size, 3), dtype=np.uint8))
-    return Warm(member, size, forward, tuple(passes), exact)
+    return Warm(member, sizes.index(shown.size), forward, tuple(passes), exact)

@@ -91,7 +91,7 @@ class Served:
         return await asyncio.shield(work)  # a thread cannot be stopped
 
     def _read(self) -> tuple[Opened, References, dict[str, Any]]:
-        opened = open_model(self.run, threads=self.settings.threads, progress=self.progress)
+        opened = _open(self.run, self.settings, progress=self.progress)
         return opened, find_references(self.run), _facts(self.run)
 
 
@@ -104,9 +104,13 @@ def open_run(run: Path, settings: Settings, *, progress: Progress) -> Served:
     """
     if not run.is_dir():
         raise BundleError(f"there is no run folder {run}. Name the run folder that `handful train` printed.")
-    opened = open_model(run, threads=settings.threads, progress=progress)
+    opened = _open(run, settings, progress=progress)
     lanes = Lanes(opened, settings.max_megapixels * 1e6, settings.threads)
     return Served(run, settings, lanes, find_references(run), _facts(run), progress, count_kept(settings.corrections))
+
+
+def _open(run: Path, settings: Settings, *, progress: Progress) -> Opened:
+    return open_model(run, threads=settings.threads, progress=progress, own_engine=settings.own_engine)
 
 
 def _facts(run: Path) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Settings:
         queue: requests that are read, wait or are worked on at the same time; more are turned away.
         timeout: seconds that a request may take to arrive, and to be answered.
         threads: that run the network.
+        own_engine: whether the engine of the training answers; otherwise the quickest, and the first time on a machine
+            some seconds go into finding it.
     """
 
     corrections: Path
@@ -39,6 +41,7 @@ class Settings:
     queue: int = 64
     timeout: float = 30.0
     threads: int = 1
+    own_engine: bool = False
 
     @property
     def max_bytes(self) -> int:

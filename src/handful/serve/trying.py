@@ -65,7 +65,7 @@ class Trying:
             return self._opened[1] if self._opened else None
 
     def _open(self, run: Path) -> tuple[Path, FastAPI, ExitStack]:
-        settings = replace(self.settings, corrections=self.corrections, token="", cookie="")
+        settings = replace(self.settings, corrections=self.corrections, token="", cookie="", own_engine=True)
         served = open_run(run, settings, progress=self.progress)
         stack = ExitStack()
         stack.enter_context(served.lanes.working())

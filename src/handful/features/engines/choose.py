@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from handful.backbones import BackboneSpec, Network, keep_memory
+from handful.backbones import BackboneSpec, Network, Tap, keep_memory
 from handful.core.errors import ConfigError
 from handful.core.machine import installed, open_threads, processor
 from handful.core.parsed import MALFORMED
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from handful.features.engines.engine import Forward
 
-MEMORY_FORMAT = 1
+MEMORY_FORMAT = 2
 
 ACCELERATORS = ("cuda", "mps")
 PYTORCH = ("fused", "eager")
@@ -77,10 +78,9 @@ class _Tried:
     running: float
     parity: Parity
 
-    @property
-    def rate(self) -> float:
-        """Pictures per second of `TYPICAL` pictures, opening included; 0 where it was not timed."""
-        return TYPICAL / (self.opening + TYPICAL / self.running) if self.running else 0.0
+    def rate(self, n_pictures: float) -> float:
+        """Returns pictures per second of so many pictures, opening included; 0 where it was not timed."""
+        return 1.0 / (self.opening / n_pictures + 1.0 / self.running) if self.running else 0.0
 
 
 def choose_engine(
@@ -91,13 +91,15 @@ def choose_engine(
     precision: Precision,
     threads: int,
     progress: Progress,
+    tap: Tap | None = None,
     pool: str = "max",
     weights: str = "trained",
+    n_pictures: float = TYPICAL,
 ) -> Chosen:
     """Returns the engine that runs a network here: the wanted one, or the quickest that computes the same.
 
     The first time on a machine this takes some seconds; afterwards it is remembered, for each network, precision and
-    version of the libraries.
+    version of the libraries, how quick every engine was.
 
     Args:
         spec: the network's facts.
@@ -106,30 +108,30 @@ def choose_engine(
         precision: of the multiplications.
         threads: that will run it.
         progress: told about the trial.
+        tap: where features are taken; the network's own by default.
         pool: as in `FrozenTrunk`.
         weights: their hash, where they were not just trained.
+        n_pictures: that it will run: the fewer they are, the more the time to open it counts.
 
     Raises:
         ConfigError: there is no such engine, it cannot run here, or it does not compute this network.
     """
-    memory = _memory(spec, wanted, precision=precision, pool=pool, weights=weights)
-    remembered = _recall(memory, precision)
-    if remembered:
-        return remembered
-    tried: list[_Tried] = []
-    usable: list[_Tried] = []
-    for engines in _candidates(wanted, precision):
-        if engines and not usable:
-            tried += _try(engines, spec, network(), threads=threads, progress=progress)
-            usable = [one for one in tried if not one.parity.fault]
-    if not usable:
-        faults = "; ".join(f"{one.name}: {one.parity.fault}" for one in tried)
-        raise ConfigError(f"no engine computes {spec.title} in {precision} on this machine ({faults}).")
-    first, best = usable[0], max(usable, key=lambda one: one.rate)
-    winner = best if best.rate > GAIN * first.rate else first
-    reason = _reason(wanted, winner, tried, first=first.name)
-    if not any(one.parity.fault.startswith(FAILED) for one in tried):  # a failure may be of the moment: tried again
-        remember(memory, {"engine": winner.name, "reason": reason, "tried": [asdict(one) for one in tried]})
+    tap = tap or spec.default_tap
+    memory = _memory(spec, wanted, precision=precision, tap=tap, pool=pool, weights=weights)
+    tried = _recall(memory, precision)
+    if not _usable(tried):
+        tried = []
+        for engines in _candidates(wanted, precision):
+            if engines and not _usable(tried):
+                tried += _try(engines, spec, network(), tap, threads=threads, progress=progress)
+        if not _usable(tried):
+            faults = "; ".join(f"{one.name}: {one.parity.fault}" for one in tried)
+            raise ConfigError(f"no engine computes {spec.title} in {precision} on this machine ({faults}).")
+        if not any(one.parity.fault.startswith(FAILED) for one in tried):  # a failure may be of the moment: tried again
+            remember(memory, {"tried": [asdict(one) for one in tried]})
+    first, best = _usable(tried)[0], max(_usable(tried), key=lambda one: one.rate(n_pictures))
+    winner = best if best.rate(n_pictures) > GAIN * first.rate(n_pictures) else first
+    reason = _reason(wanted, winner, tried, first=first.name, n_pictures=n_pictures)
     return Chosen(find_engine(winner.name, precision), reason)
 
 
@@ -182,12 +184,17 @@ def _refuse(engine: Engine) -> Engine:
     return engine
 
 
+def _usable(tried: Sequence[_Tried]) -> list[_Tried]:
+    """Returns those that compute the network, in the order in which they are preferred."""
+    return [one for one in tried if not one.parity.fault]
+
+
 def _try(
-    engines: Sequence[Engine], spec: BackboneSpec, network: Network, *, threads: int, progress: Progress
+    engines: Sequence[Engine], spec: BackboneSpec, network: Network, tap: Tap, *, threads: int, progress: Progress
 ) -> list[_Tried]:
     """Returns what each engine does with drawn pictures, measured in turns so that a slow moment hits all of them."""
     preprocessing = Preprocessing(spec.input_size, "crop", spec.interpolation, spec.mean, spec.std)
-    taps = [spec.default_tap]
+    taps = [tap]
     parities: dict[str, Parity] = {}
     openings: dict[str, float] = {}
     opened: list[tuple[Engine, Forward]] = []
@@ -241,25 +248,26 @@ def pictures_per_second(forward: Forward, batch: int, *, size: int, threads: int
         return n_passes * batch / (perf_counter() - start)
 
 
-def _reason(wanted: str, winner: _Tried, tried: Sequence[_Tried], *, first: str) -> str:
+def _reason(wanted: str, winner: _Tried, tried: Sequence[_Tried], *, first: str, n_pictures: float) -> str:
     if wanted != "auto":
         return f"chosen by the user; differs from the network by {winner.parity.difference:.0e} of the largest feature"
-    rates = ", ".join(f"{one.name} {one.rate:.0f}" for one in tried if one.rate)
+    rates = ", ".join(f"{one.name} {one.rate(n_pictures):.0f}" for one in tried if one.running)
     faults = "".join(f"; not {one.name}: {one.parity.fault}" for one in tried if one.parity.fault)
     if not rates:
         return f"the only one that runs here{faults}"
     rule = f"another than {first} has to be {GAIN - 1:.0%} quicker"
-    return f"tried on this machine, pictures per second of {TYPICAL:,}: {rates}; {rule}{faults}"
+    number = f"of {n_pictures:,}" if isfinite(n_pictures) else "once it is open"
+    return f"tried on this machine, pictures per second {number}: {rates}; {rule}{faults}"
 
 
-def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, pool: str, weights: str) -> Path:
-    """Returns the file that remembers the choice for this network on this machine with the libraries it has."""
+def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, tap: Tap, pool: str, weights: str) -> Path:
+    """Returns the file that remembers the trial of this network on this machine with the libraries it has."""
     libraries = [find_engine(name, precision).library for name, (_, has) in ENGINES.items() if precision in has]
     facts: dict[str, Any] = {
         "format": MEMORY_FORMAT,
         "machine": [sys.platform, processor()],
         "backbone": spec.name,
-        "tap": spec.default_tap.name,
+        "tap": asdict(tap),
         **({"library": spec.library} if spec.library else {}),
         "pool": pool,
         "weights": weights,
@@ -271,12 +279,15 @@ def _memory(spec: BackboneSpec, wanted: str, *, precision: Precision, pool: str,
     return memory_of(facts)
 
 
-def _recall(memory: Path, precision: Precision) -> Chosen | None:
-    """Returns what is remembered, without importing PyTorch unless it is an accelerator, which can be gone."""
+def _recall(memory: Path, precision: Precision) -> list[_Tried]:
+    """Returns what is remembered; nothing where an engine that worked then cannot run now.
+
+    PyTorch is imported for accelerators only, which can be gone.
+    """
     try:
-        found = recall(memory)
-        chosen = Chosen(find_engine(found["engine"], precision), str(found["reason"]))
+        found = [_Tried(**{**one, "parity": Parity(**one["parity"])}) for one in recall(memory).get("tried", [])]
+        engines = [find_engine(one.name, precision) for one in _usable(found)]
     except (*MALFORMED, ConfigError):
-        return None
-    gone = chosen.engine.name in (*ACCELERATORS, *OTHERS) and chosen.engine.fault()
-    return None if gone else chosen
+        return []
+    gone = any(engine.name in (*ACCELERATORS, *OTHERS) and engine.fault() for engine in engines)
+    return [] if gone else found

@@ -43,12 +43,12 @@ def openvino(precision: Precision) -> Engine:
 
     def open_(network: Network, taps: Sequence[Tap], preprocessing: Preprocessing, threads: int) -> Forward:
         library = silent_import()
-        shape = (BATCH, preprocessing.size, preprocessing.size, 3)
+        side = preprocessing.size
         if precision == "int8":
             model = library.Core().read_model(exported(network, taps, preprocessing, precision))
         else:
-            model = _converted(library, network, taps, preprocessing, shape)
-        model.reshape(list(shape))
+            model = _converted(library, network, taps, preprocessing)
+        model.reshape([BATCH if precision == "int8" else -1, side, side, 3])
         options = settings(precision, threads)
 
         def compiled() -> Forward:
@@ -56,7 +56,7 @@ def openvino(precision: Precision) -> Engine:
 
         return _right(compiled, network, taps, preprocessing) if precision == "int8" else compiled()
 
-    return Engine("openvino", precision, BATCH, "openvino", fault, open_)
+    return Engine("openvino", precision, BATCH, "openvino", fault, open_, any_size=precision != "int8")
 
 
 def settings(precision: Precision, threads: int) -> dict[str, object]:
@@ -102,14 +102,12 @@ def _right(
     raise RuntimeError(f"compiled {ATTEMPTS} times, and {parity.fault}")
 
 
-def _converted(
-    library: Any, network: Network, taps: Sequence[Tap], preprocessing: Preprocessing, shape: tuple[int, ...]
-) -> Any:
+def _converted(library: Any, network: Network, taps: Sequence[Tap], preprocessing: Preprocessing) -> Any:
     import torch
 
     from handful.features.engines.whole import whole_network
 
-    example = torch.zeros(shape, dtype=torch.uint8)
+    example = torch.zeros((BATCH, preprocessing.size, preprocessing.size, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of PyTorch's tracer, about sizes that are fixed here, and of its own age
         return library.convert_model(whole_network(network, taps, preprocessing), example_input=example)
