@@ -12,7 +12,7 @@ rule that equal inputs give equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -29,11 +29,12 @@ from handful.evaluate import log_loss
 from handful.features import FrozenTrunk, Preprocessing, extract
 from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
+from handful.transfer.hurry import SHORT, first_options, scaled
 from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
 from handful.transfer.lpft import FEW, squares, training_options
 from handful.transfer.model import classify
-from handful.transfer.plan import DEFAULT_BACKBONE, with_options
+from handful.transfer.plan import DEFAULT_BACKBONE, plan_features, with_options
 from handful.transfer.probe import Trained, train_probe
 from handful.transfer.tries import paired
 
@@ -61,6 +62,8 @@ LONGEST_LOOK = 0.5
 N_LAPS = 2
 """How often every part of the pictures is left out: the second time, networks are trained on larger squares."""
 
+OWN = "the search's own"
+
 Backbone = tuple[BackboneSpec, LocatedWeights]
 
 
@@ -87,7 +90,7 @@ def train_best(
     """
     work = _Searching(table, split, config, threads, progress, time)
     work.check(backbones)
-    probes = [work.probe(backbones[0])]
+    probes = [work.first_probe(backbones[0])]
     probes += work.more_probes(backbones, probes[0])
     found: list[Judged] = []
     fault = ""
@@ -158,8 +161,29 @@ class _Searching:
     progress: Progress
     time: Time
 
+    def first_probe(self, backbone: Backbone) -> Judged:
+        """Returns the probe that there is time for, however short that is."""
+        if self.time.limit is None:
+            return self.probe(backbone)
+        spec, _ = backbone
+        train = [self.table.pictures[index] for index in self.split.train]
+        trunk = frozen_trunk(backbone, self.config, threads=self.threads, progress=self.progress)
+        shown = plan_features(self.config.features, spec, train, held_out_loss=None).preprocessing
+        options = first_options(
+            self.config,
+            spec,
+            train,
+            n_test=len(self.split.test),
+            seconds_each=self._seconds_each(trunk, shown) * scaled(spec.input_size, shown.size),
+            left=self.time.left,
+        )
+        if options:
+            told = ", ".join(f"{name} {value}" for name, value in options.items())
+            self.progress.say(f"The time is short for {len(train):,} pictures, so the first probe is lighter: {told}.")
+        return self.probe(backbone, options, why=SHORT)
+
     def probe(
-        self, backbone: Backbone, options: dict[str, Any] | None = None, *, first: Judged | None = None
+        self, backbone: Backbone, options: dict[str, Any] | None = None, *, first: Judged | None = None, why: str = OWN
     ) -> Judged:
         """Returns the output layer that is solved for on a network as it is, and says how it compares to the first."""
         began = self.time.spent
@@ -167,6 +191,7 @@ class _Searching:
         trained = train_probe(
             self.table, self.split, config, backbones=(backbone,), threads=self.threads, progress=self.progress
         )
+        trained = self._with_reasons(trained, options or {}, why)
         rows, proba = trained.held_out, trained.held_out_proba
         if len(self.split.validation):
             rows = self.split.validation
@@ -209,11 +234,13 @@ class _Searching:
             right, base = (answers.argmax(axis=1) == labels[rows] for answers in (proba, probes[0].answers(rows)))
             if sum(paired(right, base)) <= 0.0:
                 return f"training layers gained nothing on {len(rows)} held-out pictures"
+        spec = turn.backbone[0]
+        size = self.options(spec, lap=turn.lap)["size"]
         if not found:
-            needed = FEWEST_SECONDS
+            look = probes[0].seconds_each * scaled(size, probes[0].record.size) * len(self.split.train)
+            needed = max(look / LONGEST_LOOK, FEWEST_SECONDS)
         else:
-            spec, last = turn.backbone[0], found[-1].record
-            size = self.options(spec, lap=turn.lap)["size"]
+            last = found[-1].record
             if turn.lap and ("size" in self.config.given or size <= self.options(spec, lap=turn.lap - 1)["size"]):
                 return self.done
             needed = max(WORTH * last.seconds * (size / last.size) ** 2, FEWEST_SECONDS)
@@ -251,15 +278,17 @@ class _Searching:
             part=turn.part,
             left=None if self.time.limit is None else lambda: self.left(made),
         )
-        own = {
-            name: chosen if name == "interpolation" else Resolved(value, "the search's own")
-            for name, value in options.items()
-            if name not in self.config.given | {"strategy", "head"}
-        }
-        trained = replace(trained, options={**trained.options, **own})
+        own = {name: value for name, value in options.items() if name not in ("strategy", "head", "interpolation")}
+        trained = self._with_reasons(trained, own, OWN)
+        trained = replace(trained, options={**trained.options, "interpolation": chosen})
         return self._judged(
             "fine-tuning", trained, trained.held_out, trained.held_out_proba, began=began, first=probes[0]
         )
+
+    def _with_reasons(self, trained: Trained, options: Mapping[str, Any], why: str) -> Trained:
+        """Returns what was trained, with the reason of the options that the user did not give."""
+        own = {name: Resolved(value, why) for name, value in options.items() if name not in self.config.given}
+        return replace(trained, options={**trained.options, **own})
 
     def check(self, backbones: Sequence[Backbone]) -> None:
         """Raises ConfigError where a training could not begin with the options that the user gave."""
