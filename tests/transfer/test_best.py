@@ -137,6 +137,24 @@ def test_a_time_that_is_up_leaves_the_probe(data):
     assert found.search.limit == 60.0
 
 
+def test_where_the_time_is_short_the_first_probe_is_lighter_and_says_so(data):
+    told = Told()
+    found = search(data, time=Time(5.0, 0.0, Clock(0.0)), progress=told)
+    light = "the first probe is lighter: views plain, head ridge"
+    assert any(light in line for line in told.lines)
+    for name, value in (("views", "plain"), ("head", "ridge")):
+        assert (found.options[name].value, found.options[name].reason) == (value, "the time is too short for more")
+    assert found.options["interpolation"].reason == "chosen by the user"
+    assert found.heads[0].kind == "ridge"
+
+
+def test_where_there_is_time_nothing_is_left_out(data):
+    told = Told()
+    found = search(data, time=Time(600.0, 0.0, Clock(0.0)), progress=told, mixup=0.0)
+    assert not any("lighter" in line for line in told.lines)
+    assert found.search.attempts[0].what == "probe"
+
+
 def test_the_time_is_counted_from_the_start_of_the_run():
     time = Time(100.0, 5.0, lambda: 45.0)
     assert (time.spent, time.left) == (40.0, 60.0)

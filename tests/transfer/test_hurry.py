@@ -1,0 +1,53 @@
+"""What a first probe leaves out where the time is short, by hand."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from handful.backbones import find
+from handful.core.config import TrainConfig
+from handful.transfer.hurry import AFTERWARDS, first_options, probe_seconds, scaled
+
+SPEC = find("efficientnet-lite0")
+SMALL = [SimpleNamespace(width=64, height=80)] * 100
+FACTS = {"n_test": 50, "seconds_each": 1.0}
+
+WAYS = [
+    ({}, 2 * 150 + 100 + 40),
+    ({"interpolation": SPEC.interpolation}, 2 * 150 + 40),
+    ({"views": "plain"}, 150 + 40),
+    ({"head": "ridge"}, 150),
+    ({"size": 160}, 150 * (160 / 224) ** 1.5),
+    ({"size": 128}, 150 * (128 / 224) ** 1.5),
+    ({"size": 96}, 150 * (96 / 224) ** 1.5),
+]
+"""What is left out besides, and the seconds that are then needed: views of pictures, trials, output layers."""
+
+
+def together(n_steps):
+    return {name: value for options, _ in WAYS[: n_steps + 1] for name, value in options.items()}
+
+
+@pytest.mark.parametrize("n_steps", range(len(WAYS)))
+def test_as_little_is_left_out_as_the_time_asks_for(n_steps):
+    config, needed = TrainConfig.of({}), WAYS[n_steps][1]
+    options = together(n_steps)
+    assert probe_seconds(options, config, SPEC, SMALL, **FACTS) == pytest.approx(needed)
+    assert first_options(config, SPEC, SMALL, left=needed + AFTERWARDS + 1e-6, **FACTS) == options
+    lighter = first_options(config, SPEC, SMALL, left=needed + AFTERWARDS - 1e-6, **FACTS)
+    assert lighter == together(min(n_steps + 1, len(WAYS) - 1))
+
+
+def test_pictures_that_need_no_trial_cost_none():
+    large = [SimpleNamespace(width=300, height=300)] * 100
+    assert probe_seconds({}, TrainConfig.of({}), SPEC, large, **FACTS) == pytest.approx(2 * 150 + 40)
+
+
+def test_what_the_user_gave_stays():
+    config = TrainConfig.of({"views": "crops", "size": 224, "head": "logistic"})
+    assert first_options(config, SPEC, SMALL, left=0.0, **FACTS) == {"interpolation": SPEC.interpolation}
+    assert probe_seconds({}, config, SPEC, SMALL, **FACTS) == pytest.approx(6 * 150 + 100 + 40)
+
+
+def test_a_square_of_half_the_side_takes_more_than_a_quarter_of_the_time():
+    assert 0.25 < scaled(112, of=224) == pytest.approx(0.5**1.5)
