@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,10 +141,12 @@ def main() -> None:
     """Draws and prints."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.draw", description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, help="file of the results")
-    parser.add_argument("--since", default="", help="day, 2026-11-29: earlier lines are left out")
+    parser.add_argument(
+        "--since", type=date.fromisoformat, default="2000-01-01", help="a day: earlier lines are left out"
+    )
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for peers.png and peers.svg")
     given = parser.parse_args()
-    lines = of_one_machine([line for line in read_lines(given.results) if line["date"] >= given.since])
+    lines = of_one_machine([line for line in read_lines(given.results) if line["date"] >= str(given.since)])
     for name, data in draw(lines).items():
         write_bytes(given.out / name, data)
     print(markdown(lines))

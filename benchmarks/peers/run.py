@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _use_processors(given.threads)
     machine = describe_machine(given.threads)
     wanted = order(given.task, list(peers), budgets, read_seeds(given.seeds))
-    todo = missing(wanted, read_lines(given.results), machine=machine, since=given.since)
+    todo = missing(wanted, read_lines(given.results), machine=machine, since=str(given.since))
     print(f"{len(todo)} runs are missing in {given.results}", flush=True)
     pythons = {name: install(peer.environment, given.environments) for name, peer in peers.items() if todo}
     versions = {name: versions_of(python) for name, python in pythons.items()}
@@ -147,7 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=THREADS, help="threads and processors of every run")
     parser.add_argument("--environments", type=Path, default=kept / "environments", help="folder of the environments")
     parser.add_argument("--pictures", type=Path, default=kept / "pictures", help="folder of the prepared pictures")
-    parser.add_argument("--since", default="", help="day, 2026-11-29: earlier lines do not count, as a machine changes")
+    parser.add_argument(
+        "--since", type=datetime.date.fromisoformat, default="2000-01-01", help="a day: earlier lines do not count"
+    )
     parser.add_argument("--results", type=Path, default=DEFAULT_RESULTS, help="file of the results")
     return parser
 

@@ -187,7 +187,8 @@ def memories():
 def fake(monkeypatch, name, *, opening=0.0, rate=100.0, broken=""):
     """Puts an engine in the place of another: as quick as is said, and perhaps wrong."""
     make, precisions = ENGINES[name]
-    monkeypatch.setitem(ENGINES, name, (lambda precision: replace(make("fp32"), fault=lambda: ""), precisions))
+    runs = find_engine("eager", "fp32").open
+    monkeypatch.setitem(ENGINES, name, (lambda _: replace(make("fp32"), fault=lambda: "", open=runs), precisions))
     return {"name": name, "opening": opening, "running": rate, "parity": parity.Parity(0.0, 1.0, broken)}
 
 
@@ -227,33 +228,67 @@ def test_the_time_to_open_an_engine_counts(toy, trials):
     assert chosen(toy).engine.name == "fused"
 
 
-def kept_open(trunk, size=32):
-    return trunk.quickest(shown(trunk.spec, size=size), threads=1, progress=Silent())
+class Told(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+def kept_open(trunk):
+    told = Told()
+    return trunk.quickest(shown(trunk.spec), threads=1, progress=told), told.lines
 
 
 def test_who_keeps_an_engine_open_takes_the_quickest_once_it_is_open(toy, trials):
     made = trials({"rate": 100.0}, {"rate": 130.0, "opening": 3.0})
     trunk = chosen(toy)
     for _ in range(2):  # the second time it is remembered
-        other = kept_open(trunk)
+        other, (line,) = kept_open(trunk)
         assert (trunk.engine.name, other.engine.name) == ("fused", "openvino")
-        assert "pictures per second once it is open: fused 100, openvino 130" in other.engine_reason
+        assert "runs Toy: tried on this machine, pictures per second once it is open: fused 100, openvino 130" in line
     assert made == [1, 1]
+
+
+def test_who_keeps_an_engine_open_takes_none_that_is_called_with_a_whole_batch_only(toy, trials, monkeypatch):
+    trials({"rate": 100.0}, {"rate": 500.0})
+    whole = replace(find_engine("openvino", "fp32"), any_size=False)
+    monkeypatch.setitem(ENGINES, "openvino", (lambda _: whole, ("fp32",)))
+    assert chosen(toy).engine.name == "openvino"
+    assert kept_open(chosen(toy, "eager"))[0].engine.name == "eager"
 
 
 def test_below_fp32_who_keeps_an_engine_open_keeps_the_one_of_the_training(toy, trials):
     trunk = chosen(toy, "eager", precision="bf16")
     trials({"rate": 100.0}, {"rate": 500.0})
-    assert kept_open(trunk).engine == trunk.engine
+    assert kept_open(trunk) == (trunk, [])
 
 
-def test_a_quickest_engine_that_computes_other_weights_than_these_is_not_kept_open(toy, wrong_above_32):
-    trunk = chosen(toy)
-    assert kept_open(trunk).engine.name == "fused"
-    n_opened = len(wrong_above_32)
-    assert kept_open(trunk).engine.name == "fused"
-    assert len(wrong_above_32) == n_opened
-    assert kept_open(trunk, size=48).engine.name == "eager"
+def fails(*_):
+    raise OSError("no such instruction")
+
+
+def turned(*_):
+    return lambda batch: (np.ones((len(batch), 16), dtype=np.float32),)
+
+
+@pytest.mark.parametrize(
+    ("open_", "reason"), [(fails, "no such instruction"), (turned, "its features differ from the network's")]
+)
+def test_where_the_quickest_engine_fails_or_computes_other_weights_the_own_one_stays(
+    toy, trials, monkeypatch, open_, reason
+):
+    trials({"rate": 100.0}, {"rate": 500.0})
+    trunk = chosen(toy, "fused")
+    bad = replace(find_engine("openvino", "fp32"), open=open_)
+    monkeypatch.setitem(ENGINES, "openvino", (lambda _: bad, ("fp32",)))
+    other, (line,) = kept_open(trunk)
+    assert other.engine.name == "fused"
+    assert line.startswith("Engine fused runs Toy as in training: ")
+    assert reason in line
 
 
 @pytest.mark.parametrize(("name", "precision"), RUNNABLE)

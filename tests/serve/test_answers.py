@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,10 @@ import pytest
 from PIL import Image
 
 import handful
+from handful.core.progress import Silent
+from handful.features import FrozenTrunk
+from handful.serve import Settings, trying
+from handful.serve.opened import open_model
 
 
 @pytest.fixture
@@ -159,3 +164,44 @@ def test_random_bytes_never_make_a_fault(server, files):
 def test_unknown_paths_and_methods_are_told(server):
     assert server("GET", "/nothing")[::2] == (404, {"error": "there is no '/nothing' here."})
     assert server("GET", "/predict")[::2] == (405, {"error": "GET is not for this path."})
+
+
+def test_a_server_looks_for_the_quickest_engine_and_opens_a_model_with_its_own_where_that_has_to_be_at_once(
+    run, monkeypatch
+):
+    asked, real = [], FrozenTrunk.quickest
+
+    def watched(self, *shown, **options):
+        asked.append(self.engine.name)
+        return real(self, *shown, **options)
+
+    monkeypatch.setattr(FrozenTrunk, "quickest", watched)
+    opened = [open_model(run, threads=1, progress=Silent(), own_engine=own) for own in (False, True)]
+    assert len(asked) == 1
+    blank = np.zeros((40, 40, 3), dtype=np.uint8)
+    first, second = (each.answering([[blank]]).proba for each in opened)
+    np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_the_page_to_train_on_opens_a_model_at_once(run, tmp_path, monkeypatch):
+    seen, real = [], trying.open_run
+
+    def watched(run, settings, *, progress):
+        seen.append(settings.own_engine)
+        return real(run, settings, progress=progress)
+
+    monkeypatch.setattr(trying, "open_run", watched)
+    page = trying.Trying(Settings(corrections=tmp_path), Silent(), run=run)
+    sent = []
+
+    async def ask():
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/health", "headers": [(b"host", b"127.0.0.1")]}
+        await page({**scope, "query_string": b"", "root_path": ""}, None, send)
+        await page.close()
+
+    asyncio.run(ask())
+    assert sent[0]["status"] == 200
+    assert seen == [True]

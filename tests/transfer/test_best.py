@@ -16,7 +16,7 @@ from handful.core.progress import Silent
 from handful.core.search import Attempt
 from handful.images import read
 from handful.split import split
-from handful.transfer import Time, best, layers, locate_weights, located, probe, settled
+from handful.transfer import Time, best, hurry, layers, locate_weights, located, probe, settled
 from handful.transfer.best import N_PARTS, Turn, _Searching, candidates, train_best, turns
 from handful.transfer.judged import Judged
 from handful.transfer.lpft import training_options
@@ -115,7 +115,7 @@ def test_the_trainings_do_not_see_the_test_part(data, monkeypatch):
     table, parts = data
     tests = {table.pictures[index].path for index in parts.test}
     seen = []
-    for module in (best, layers, probe):
+    for module in (hurry, layers, probe):
         real = module.extract
 
         def watched(trunk, table, pictures, *, real=real, **options):
@@ -142,6 +142,9 @@ def test_where_the_time_is_short_the_first_probe_is_lighter_and_says_so(data):
     found = search(data, time=Time(5.0, 0.0, Clock(0.0)), progress=told)
     light = "the first probe is lighter: views plain, head ridge"
     assert any(light in line for line in told.lines)
+    again = Told()
+    search(data, time=Time(5.0, 0.0, Clock(0.0)), progress=again, views="plain")
+    assert not any("lighter" in line for line in again.lines)  # these features are on the disk
     for name, value in (("views", "plain"), ("head", "ridge")):
         assert (found.options[name].value, found.options[name].reason) == (value, "the time is too short for more")
     assert found.options["interpolation"].reason == "chosen by the user"

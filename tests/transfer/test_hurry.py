@@ -43,6 +43,12 @@ def test_pictures_that_need_no_trial_cost_none():
     assert probe_seconds({}, TrainConfig.of({}), SPEC, large, **FACTS) == pytest.approx(2 * 150 + 40)
 
 
+def test_what_saves_nothing_is_not_left_out():
+    many = [SimpleNamespace(width=300, height=300)] * 5000  # no trial of resizing, and one view
+    options = first_options(TrainConfig.of({}), SPEC, many, left=0.0, n_test=50, seconds_each=1.0)
+    assert options == {"head": "ridge", "size": 96}
+
+
 def test_what_the_user_gave_stays():
     config = TrainConfig.of({"views": "crops", "size": 224, "head": "logistic"})
     assert first_options(config, SPEC, SMALL, left=0.0, **FACTS) == {"interpolation": SPEC.interpolation}

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from handful.backbones import Tap
 from handful.core.config import ReadingConfig
-from handful.core.progress import Progress
+from handful.core.progress import Progress, Silent
 from handful.core.records import FeatureArray, FeatureSet, ImageTable, Picture, PixelArray
 from handful.features.engines import Forward
 from handful.features.engines.choose import lanes
@@ -130,6 +130,21 @@ def extract_at(
                 for shelf in empty:
                     shelf.close()
     return tuple(FeatureSet(shelf.values, shelf.space, int(missing.sum())) for shelf in shelves)
+
+
+def n_missing(
+    trunk: FrozenTrunk,
+    table: ImageTable,
+    pictures: Sequence[Picture],
+    *,
+    preprocessing: Preprocessing,
+    views: Sequence[str],
+    threads: int,
+) -> int:
+    """Returns how many squares `extract` would have to compute, because the disk does not remember their features."""
+    trunk = trunk.proven(preprocessing, taps=[trunk.tap], threads=threads, progress=Silent())
+    shelf = Shelf.of(trunk, trunk.tap, table, pictures, preprocessing, views, progress=Silent())
+    return int((~shelf.look_up()).sum())
 
 
 def extract_unchecked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache as once
-from math import inf
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from handful.backbones import BackboneSpec, LocatedWeights, Tap, from_state, load, state_of
@@ -85,67 +85,82 @@ class FrozenTrunk:
         Raises:
             ConfigError: the engine cannot run here.
         """
-        shown = {"size": preprocessing.size, "mean": preprocessing.mean, "std": preprocessing.std}
-        spec = self.spec
-        as_chosen = {"size": spec.input_size, "mean": spec.mean, "std": spec.std}
-        if shown == as_chosen and tuple(taps) == (spec.default_tap,):
+        spec, shown = self.spec, (preprocessing.size, preprocessing.mean, preprocessing.std)
+        as_chosen = shown == (spec.input_size, spec.mean, spec.std) and tuple(taps) == (spec.default_tap,)
+        if as_chosen or self.engine.name == LAST:
             return self
-        return self._compared(preprocessing, taps=taps, threads=threads, progress=progress)
+        fault = self._fault(preprocessing, taps=taps, threads=threads, progress=progress)
+        if not fault:
+            return self
+        names = ", ".join(tap.name for tap in taps)
+        reason = f"not {self.engine} with {preprocessing.size} pixels at {names}: {fault}"
+        progress.say(f"Engine {LAST} runs {self.spec.title}, {reason}.")
+        return replace(self, engine=_last_resort(self.engine), engine_reason=reason)
 
     def quickest(self, preprocessing: Preprocessing, *, threads: int, progress: Progress) -> FrozenTrunk:
         """Returns the trunk with the engine that is quickest here once it is open, for who keeps it open.
 
-        Below fp32 engines differ by more than the order of their sums, so the trunk's own stays.
+        That one takes any number of pictures, and is compared with the network's very weights. Where it fails, or
+        computes something else, the trunk's own stays; so it does below fp32, where engines differ by more than the
+        order of their sums.
 
         Args:
             preprocessing: how pictures become the network's input.
             threads: that will call it.
-            progress: told about the trial, and where the engine computes something else here.
-        """
-        if self.engine.precision != "fp32":
-            return self.proven(preprocessing, taps=[self.tap], threads=threads, progress=progress)
-        chosen = choose_engine(
-            self.spec,
-            self.network,
-            wanted="auto",
-            precision="fp32",
-            threads=threads,
-            progress=progress,
-            tap=self.tap,
-            pool=self.pool,
-            n_pictures=inf,
-        )
-        trunk = replace(self, engine=chosen.engine, engine_reason=chosen.reason, opened={})
-        return trunk._compared(preprocessing, taps=[self.tap], threads=threads, progress=progress)
+            progress: told about the trial, and which engine takes the place of the trunk's.
 
-    def _compared(
-        self, preprocessing: Preprocessing, *, taps: Sequence[Tap], threads: int, progress: Progress
-    ) -> FrozenTrunk:
-        """Returns the trunk with its engine, or with PyTorch itself where it does not compute these very weights."""
-        if self.engine.name == LAST:
-            return self
-        shown = {"size": preprocessing.size, "mean": preprocessing.mean, "std": preprocessing.std}
+        Raises:
+            ConfigError: the trunk's own engine stays, and cannot run here.
+        """
+        options: Any = {"taps": [self.tap], "threads": threads, "progress": progress}
+        own = partial(self.proven, preprocessing, **options)
+        if self.engine.precision != "fp32":
+            return own()
+        try:
+            chosen = choose_engine(
+                self.spec,
+                self.network,
+                wanted="auto",
+                precision="fp32",
+                threads=threads,
+                progress=progress,
+                tap=self.tap,
+                pool=self.pool,
+                is_kept_open=True,
+            )
+            if chosen.engine.name == self.engine.name:
+                return own()
+            quick = replace(self, engine=chosen.engine, engine_reason=chosen.reason, opened={})
+            quick.open(preprocessing, **options)
+            fault = quick._fault(preprocessing, **options)
+        except Exception as error:  # whatever it is that the other engine cannot do, the own one stays
+            fault = f"{type(error).__name__}: {str(error)[:200]}"
+        if fault:
+            progress.say(f"Engine {self.engine.name} runs {self.spec.title} as in training: {fault}.")
+            return own()
+        progress.say(f"Engine {quick.engine.name} runs {self.spec.title}: {quick.engine_reason}.")
+        return quick
+
+    def _fault(self, preprocessing: Preprocessing, *, taps: Sequence[Tap], threads: int, progress: Progress) -> str:
+        """Returns in what the engine differs from the network with these very weights; found out once."""
         memory = memory_of(
             {
                 "format": PROOF_FORMAT,
-                **shown,
+                "size": preprocessing.size,
+                "mean": preprocessing.mean,
+                "std": preprocessing.std,
                 "taps": [self.facts(tap) for tap in sorted(taps, key=lambda tap: tap.name)],
             }
         )
         found = recall(memory)
         if "fault" not in found:
             if self.engine.fault():
-                return self
+                return ""
             forward, batch = self.open(preprocessing, taps=taps, threads=threads, progress=progress)
             precision = self.engine.precision
             found = asdict(compare(forward, self.network(), taps, preprocessing, batch=batch, precision=precision))
             remember(memory, found)
-        if not found["fault"]:
-            return self
-        names = ", ".join(tap.name for tap in taps)
-        reason = f"not {self.engine} with {preprocessing.size} pixels at {names}: {found['fault']}"
-        progress.say(f"Engine {LAST} runs {self.spec.title}, {reason}.")
-        return replace(self, engine=_last_resort(self.engine), engine_reason=reason)
+        return str(found["fault"])
 
     def open(
         self,

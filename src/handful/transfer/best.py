@@ -14,22 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.config import TrainConfig
 from handful.core.errors import HandfulError, TrainingError
-from handful.core.progress import Progress, Silent
+from handful.core.progress import Progress
 from handful.core.records import FloatArray, ImageTable, IntArray, Resolved, Split
 from handful.core.search import Attempt, Search
 from handful.evaluate import log_loss
-from handful.features import FrozenTrunk, Preprocessing, extract
+from handful.features import RESAMPLING, FrozenTrunk, Interpolation, Preprocessing, n_missing
 from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
-from handful.transfer.hurry import SHORT, first_options, scaled
+from handful.transfer.hurry import SHORT, first_options, scaled, seconds_each
 from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
 from handful.transfer.lpft import FEW, squares, training_options
@@ -49,9 +49,6 @@ FEWEST_SECONDS = 5.0
 
 TRIED_AT_LEAST, FEWEST_JUDGED = 2, 30
 """Trainings, and pictures that they were judged on, before it is said that training gains nothing."""
-
-TIMED, TIMINGS = 32, 3
-"""Pictures on which the time of an answer is measured, and how often: the first time opens the network."""
 
 VIEWS_SHARE, MOST_VIEWS = 0.25, 8
 """Part of the time that is left for showing changed views to the layers that stay, and the most such views."""
@@ -168,13 +165,17 @@ class _Searching:
         spec, _ = backbone
         train = [self.table.pictures[index] for index in self.split.train]
         trunk = frozen_trunk(backbone, self.config, threads=self.threads, progress=self.progress)
-        shown = plan_features(self.config.features, spec, train, held_out_loss=None).preprocessing
+        plan = plan_features(self.config.features, spec, train, held_out_loss=None)
+        shown = plan.preprocessing
+        known = partial(n_missing, trunk, self.table, train, views=plan.views, threads=self.threads)
+        if not all(known(preprocessing=replace(shown, interpolation=cast(Interpolation, name))) for name in RESAMPLING):
+            return self.probe(backbone)
         options = first_options(
             self.config,
             spec,
             train,
-            n_test=len(self.split.test),
-            seconds_each=self._seconds_each(trunk, shown) * scaled(spec.input_size, shown.size),
+            n_test=len(self.split.test) + len(self.split.validation),
+            seconds_each=self.seconds_each(trunk, shown) * scaled(spec.input_size, shown.size),
             left=self.time.left,
         )
         if options:
@@ -235,9 +236,11 @@ class _Searching:
             if sum(paired(right, base)) <= 0.0:
                 return f"training layers gained nothing on {len(rows)} held-out pictures"
         spec = turn.backbone[0]
-        size = self.options(spec, lap=turn.lap)["size"]
+        size = self.config.features.size or self.options(spec, lap=turn.lap)["size"]
         if not found:
-            look = probes[0].seconds_each * scaled(size, probes[0].record.size) * len(self.split.train)
+            (member,) = probes[0].trained.model.members
+            each = probes[0].seconds_each / len(member.views)
+            look = each * scaled(size, probes[0].record.size) * len(self.split.train)
             needed = max(look / LONGEST_LOOK, FEWEST_SECONDS)
         else:
             last = found[-1].record
@@ -309,6 +312,11 @@ class _Searching:
         judging = len(self.split.train) / N_PARTS * made[0].seconds_each
         return self.time.left - self.after([*made, made[0]]) - judging
 
+    def seconds_each(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> float:
+        """Returns the seconds that a network takes for a picture, once it is open."""
+        train = [self.table.pictures[index] for index in self.split.train]
+        return seconds_each(trunk, self.table, train, preprocessing, threads=self.threads)
+
     def n_views(self, backbone: Backbone, config: TrainConfig, made: Sequence[Judged]) -> int:
         """Returns how many changed views of every picture the layers that stay are shown, as the time allows.
 
@@ -319,7 +327,7 @@ class _Searching:
             return MOST_VIEWS
         trunk = frozen_trunk(backbone, config, threads=self.threads, progress=self.progress)
         plan = Work(self.table, self.split, config, *backbone, self.threads, self.progress).plan()
-        seconds = self._seconds_each(trunk, plan.preprocessing) * len(self.split.train)
+        seconds = self.seconds_each(trunk, plan.preprocessing) * len(self.split.train)
         left = self.left(made)
         if seconds > LONGEST_LOOK * left:
             raise TrainingError(f"the rest of the time is too short to show {backbone[0].title} the pictures")
@@ -342,7 +350,7 @@ class _Searching:
         difference, standard_error = None, None
         if first is not None:
             difference, standard_error = paired(right, first.answers(rows).argmax(axis=1) == labels)
-        each = self._seconds_each(member.trunk, member.preprocessing) if self.time.limit is not None else 0.0
+        each = self.seconds_each(member.trunk, member.preprocessing) if self.time.limit is not None else 0.0
         spent = self.time.spent
         record = Attempt(
             what=what,
@@ -358,25 +366,6 @@ class _Searching:
             at=spent,
         )
         return Judged(trained, rows, proba, record, each * len(member.views))
-
-    def _seconds_each(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> float:
-        """Returns the seconds that a network takes for a picture, once it is open."""
-        pictures = [self.table.pictures[index] for index in self.split.train[:TIMED]]
-        times = []
-        for _ in range(TIMINGS):
-            start = perf_counter()
-            extract(
-                trunk,
-                self.table,
-                pictures,
-                preprocessing=preprocessing,
-                views=("plain",),
-                threads=self.threads,
-                progress=Silent(),
-                use_cache=False,
-            )
-            times.append(perf_counter() - start)
-        return min(times) / len(pictures)
 
 
 def _told(judged: Judged) -> str:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ def choose_engine(
     tap: Tap | None = None,
     pool: str = "max",
     weights: str = "trained",
-    n_pictures: float = TYPICAL,
+    is_kept_open: bool = False,
 ) -> Chosen:
     """Returns the engine that runs a network here: the wanted one, or the quickest that computes the same.
 
@@ -111,7 +111,8 @@ def choose_engine(
         tap: where features are taken; the network's own by default.
         pool: as in `FrozenTrunk`.
         weights: their hash, where they were not just trained.
-        n_pictures: that it will run: the fewer they are, the more the time to open it counts.
+        is_kept_open: whether it will be called again and again, with any number of pictures, so that the time to open
+            it counts for nothing; otherwise it counts as for `TYPICAL` pictures.
 
     Raises:
         ConfigError: there is no such engine, it cannot run here, or it does not compute this network.
@@ -129,9 +130,13 @@ def choose_engine(
             raise ConfigError(f"no engine computes {spec.title} in {precision} on this machine ({faults}).")
         if not any(one.parity.fault.startswith(FAILED) for one in tried):  # a failure may be of the moment: tried again
             remember(memory, {"tried": [asdict(one) for one in tried]})
-    first, best = _usable(tried)[0], max(_usable(tried), key=lambda one: one.rate(n_pictures))
+    n_pictures = inf if is_kept_open else TYPICAL
+    able = [one for one in _usable(tried) if not is_kept_open or find_engine(one.name, precision).any_size]
+    if not able:
+        raise ConfigError(f"no engine for {spec.title} in {precision} takes any number of pictures on this machine.")
+    first, best = able[0], max(able, key=lambda one: one.rate(n_pictures))
     winner = best if best.rate(n_pictures) > GAIN * first.rate(n_pictures) else first
-    reason = _reason(wanted, winner, tried, first=first.name, n_pictures=n_pictures)
+    reason = _reason(wanted, winner, able, tried, first=first.name, n_pictures=n_pictures)
     return Chosen(find_engine(winner.name, precision), reason)
 
 
@@ -248,10 +253,12 @@ def pictures_per_second(forward: Forward, batch: int, *, size: int, threads: int
         return n_passes * batch / (perf_counter() - start)
 
 
-def _reason(wanted: str, winner: _Tried, tried: Sequence[_Tried], *, first: str, n_pictures: float) -> str:
+def _reason(
+    wanted: str, winner: _Tried, able: Sequence[_Tried], tried: Sequence[_Tried], *, first: str, n_pictures: float
+) -> str:
     if wanted != "auto":
         return f"chosen by the user; differs from the network by {winner.parity.difference:.0e} of the largest feature"
-    rates = ", ".join(f"{one.name} {one.rate(n_pictures):.0f}" for one in tried if one.running)
+    rates = ", ".join(f"{one.name} {one.rate(n_pictures):.0f}" for one in able if one.running)
     faults = "".join(f"; not {one.name}: {one.parity.fault}" for one in tried if one.parity.fault)
     if not rates:
         return f"the only one that runs here{faults}"
