@@ -258,7 +258,7 @@ def test_who_keeps_an_engine_open_takes_none_that_is_called_with_a_whole_batch_o
     whole = replace(find_engine("openvino", "fp32"), any_size=False)
     monkeypatch.setitem(ENGINES, "openvino", (lambda _: whole, ("fp32",)))
     assert chosen(toy).engine.name == "openvino"
-    assert kept_open(chosen(toy, "eager"))[0].engine.name == "eager"
+    assert kept_open(chosen(toy))[0].engine.name == "fused"
 
 
 def test_below_fp32_who_keeps_an_engine_open_keeps_the_one_of_the_training(toy, trials):
@@ -279,10 +279,10 @@ def turned(*_):
     ("open_", "reason"), [(fails, "no such instruction"), (turned, "its features differ from the network's")]
 )
 def test_where_the_quickest_engine_fails_or_computes_other_weights_the_own_one_stays(
-    toy, trials, monkeypatch, open_, reason
+    toy, trials, own_caches, monkeypatch, open_, reason
 ):
-    trials({"rate": 100.0}, {"rate": 500.0})
-    trunk = chosen(toy, "fused")
+    trials({"rate": 100.0}, {"rate": 130.0, "opening": 3.0})
+    trunk = chosen(toy)
     bad = replace(find_engine("openvino", "fp32"), open=open_)
     monkeypatch.setitem(ENGINES, "openvino", (lambda _: bad, ("fp32",)))
     other, (line,) = kept_open(trunk)
