@@ -1,10 +1,11 @@
 """What each part of a fine-tuning of the search gains: every part left out, or put in, alone.
 
-python -m benchmarks.best_parts CIFAR10.zip [--seeds 0-2] [--parts mixup,start]
+python -m benchmarks.best_parts CIFAR10.zip [--seeds 0-2] [--parts mixup,start] [--time 60s]
 
 Five CIFAR-10 classes. By each seed 400 pictures of a class are drawn from the archive's train/ part to learn from, and
 300 others of it to test with; its test/ part is not read. One network (Lite0), one fifth left out, as in
-`handful.transfer.lpft`. Differences are paired: over seeds, each on the same pictures.
+`handful.transfer.lpft`. Differences are paired: over seeds, each on the same pictures. With --time every training of
+layers has the same time, as in a search that has little; without, as many epochs as a search gives it.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--seeds", default="0-2")
     parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--time", help="of each training of layers, such as 60s")
     given = parser.parse_args()
     seeds = read_seeds(given.seeds)
     found: dict[str, list[float]] = {}
@@ -108,7 +110,7 @@ def main() -> None:
             pictures = Path(folder) / str(seed)
             draw(given.archive, pictures, seed)
             for part in ("whole", *given.parts.split(",")):
-                right, seconds = accuracy(pictures, {**WHOLE, **PARTS.get(part, {})}, seed)
+                right, seconds = accuracy(pictures, {**WHOLE, **PARTS.get(part, {}), "time": given.time}, seed)
                 print(f"seed {seed} {part}: {right:.4f} in {seconds:.0f} s", flush=True)
                 found.setdefault(part, []).append(right)
                 taken.setdefault(part, []).append(seconds)
@@ -124,7 +126,7 @@ def main() -> None:
         for part, values in found.items()
     }
     claim = "what each part of a fine-tuning of the search gains: five CIFAR-10 classes, 400 training pictures each"
-    record(claim, figures={"parts": figures, "n_seeds": len(seeds)}, holds=True)
+    record(claim, figures={"parts": figures, "n_seeds": len(seeds), "time": given.time}, holds=True)
 
 
 if __name__ == "__main__":

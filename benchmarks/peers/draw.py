@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +64,7 @@ def draw(lines: Sequence[Line]) -> dict[str, bytes]:
             draw_task(axes, found[task], looks)
             axes.set_title(TITLES[task], fontsize=9, loc="left")
         figure.axes[0].set_ylabel("test accuracy, %")
-        figure.supxlabel("mean and standard deviation of the seeds", fontsize=8, x=0.99, ha="right")
+        figure.supxlabel(_drawn(found.values()), fontsize=8, x=0.99, ha="right")
         _name(figure)
         return saved("peers", figure)
 
@@ -99,6 +99,15 @@ def draw_task(axes: Axes, found: Sequence[Curve], looks: dict[str, tuple[str, st
     late = [curve for curve in found if any(point.mean is None for point in curve.points)]
     if late:
         _mark_late(axes, late, looks)
+
+
+def _drawn(found: Iterable[Sequence[Curve]]) -> str:
+    """Returns over how many draws of the pictures the points are."""
+    numbers = {point.n_runs for each in found for curve in each for point in curve.points}
+    if numbers == {1}:
+        return "one draw of the pictures"
+    several = " to ".join(map(str, sorted({min(numbers), max(numbers)})))
+    return f"mean and standard deviation of {several} draws of the pictures"
 
 
 def _mark_late(axes: Axes, late: Sequence[Curve], looks: dict[str, tuple[str, str]]) -> None:
