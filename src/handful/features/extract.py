@@ -139,10 +139,8 @@ def n_missing(
     *,
     preprocessing: Preprocessing,
     views: Sequence[str],
-    threads: int,
 ) -> int:
-    """Returns how many squares `extract` would have to compute, because the disk does not remember their features."""
-    trunk = trunk.proven(preprocessing, taps=[trunk.tap], threads=threads, progress=Silent())
+    """Returns how many squares of pictures are not on the disk with what this trunk's engine makes of them."""
     shelf = Shelf.of(trunk, trunk.tap, table, pictures, preprocessing, views, progress=Silent())
     return int((~shelf.look_up()).sum())
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -23,7 +22,7 @@ from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.config import TrainConfig
 from handful.core.errors import HandfulError, TrainingError
 from handful.core.progress import Progress
-from handful.core.records import FloatArray, ImageTable, IntArray, Resolved, Split
+from handful.core.records import FloatArray, ImageTable, IntArray, Picture, Resolved, Split
 from handful.core.search import Attempt, Search
 from handful.evaluate import log_loss
 from handful.features import RESAMPLING, FrozenTrunk, Interpolation, Preprocessing, n_missing
@@ -34,7 +33,7 @@ from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
 from handful.transfer.lpft import FEW, squares, training_options
 from handful.transfer.model import classify
-from handful.transfer.plan import DEFAULT_BACKBONE, plan_features, with_options
+from handful.transfer.plan import DEFAULT_BACKBONE, FeaturePlan, plan_features, taps_to_try, with_options
 from handful.transfer.probe import Trained, train_probe
 from handful.transfer.tries import paired
 
@@ -167,8 +166,7 @@ class _Searching:
         trunk = frozen_trunk(backbone, self.config, threads=self.threads, progress=self.progress)
         plan = plan_features(self.config.features, spec, train, held_out_loss=None)
         shown = plan.preprocessing
-        known = partial(n_missing, trunk, self.table, train, views=plan.views, threads=self.threads)
-        if not all(known(preprocessing=replace(shown, interpolation=cast(Interpolation, name))) for name in RESAMPLING):
+        if self.is_known(trunk, train, plan):
             return self.probe(backbone)
         options = first_options(
             self.config,
@@ -182,6 +180,19 @@ class _Searching:
             told = ", ".join(f"{name} {value}" for name, value in options.items())
             self.progress.say(f"The time is short for {len(train):,} pictures, so the first probe is lighter: {told}.")
         return self.probe(backbone, options, why=SHORT)
+
+    def is_known(self, trunk: FrozenTrunk, pictures: Sequence[Picture], plan: FeaturePlan) -> bool:
+        """Returns whether the disk remembers the features of a probe, whichever were chosen."""
+        taps = taps_to_try(self.config.features, trunk.spec, len(pictures))
+        ways = [
+            (replace(trunk, tap=tap), replace(plan.preprocessing, interpolation=cast(Interpolation, name)))
+            for tap in taps
+            for name in RESAMPLING
+        ]
+        return not all(
+            n_missing(at_tap, self.table, pictures, preprocessing=preprocessing, views=plan.views)
+            for at_tap, preprocessing in ways
+        )
 
     def probe(
         self, backbone: Backbone, options: dict[str, Any] | None = None, *, first: Judged | None = None, why: str = OWN

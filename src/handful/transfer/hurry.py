@@ -57,15 +57,11 @@ def first_options(
         left: seconds until the run has to be over.
     """
     sizes = [max(32 * int(share * spec.input_size / 32), spec.min_size) for share in SHARES]
-    steps = [
-        ("interpolation", spec.interpolation),
-        ("views", "plain"),
-        ("head", "ridge"),
-        *(("size", n) for n in sizes),
-    ]
+    steps: list[tuple[str, Any]] = [("interpolation", spec.interpolation), ("views", "plain"), ("head", "ridge")]
+    steps += [("size", size) for size in sizes]
     chosen: dict[str, Any] = {}
     needed = probe_seconds(chosen, config, spec, pictures, n_test=n_test, seconds_each=seconds_each)
-    for name, value in (*steps, *(("size", size) for size in sizes)):
+    for name, value in steps:
         if needed + AFTERWARDS <= left:
             break
         lighter = {**chosen, name: value}
