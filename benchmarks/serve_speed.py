@@ -1,6 +1,6 @@
 """What serving costs: beside a bare loop over the same engine, and beside FastAPI with PyTorch as usually written.
 
-python -m benchmarks.serve_speed
+python -m benchmarks.serve_speed [plain]    (plain: a model that looks at a picture once, not at its mirror image too)
 
 Draws JPEG pictures of 500 x 375, trains on them, and starts `handful serve` and the usual server, each in a process of
 its own, both idle while they are not asked. Three figures, each from rounds in which the sides take turns:
@@ -35,7 +35,8 @@ import handful
 from benchmarks.asking import Client, asked, handful_server
 from benchmarks.engines import draw
 from benchmarks.record import record
-from handful.core.machine import count_threads, limit_threads
+from handful import export
+from handful.core.machine import count_threads, installed, limit_threads
 from handful.core.progress import Silent
 from handful.features.engines.choose import lanes
 from handful.serve.opened import Opened, open_model
@@ -57,7 +58,6 @@ def usual(run: str, port: str) -> None:
     from fastapi import FastAPI, File
     from PIL import Image
 
-    from handful import export
     from handful.features import VIEWS
     from handful.heads import predict_proba
 
@@ -80,6 +80,14 @@ def usual(run: str, port: str) -> None:
         return {"proba": predict_proba(member.head, features.numpy()[None])[0].tolist()}
 
     uvicorn.run(application, port=int(port), log_level="error")
+
+
+def engine_of(run: Path) -> str:
+    """Returns which engine a server answers by, with its library's version."""
+    (member,) = export.load(run).members
+    threads = count_threads(None)
+    engine = member.trunk.quickest(member.preprocessing, threads=threads, progress=Silent()).engine
+    return f"{engine} {installed(engine.library) if engine.library else ''}".strip()
 
 
 def free_port() -> int:
@@ -173,19 +181,19 @@ def wait_for(port: int) -> None:
     raise TimeoutError(f"nothing answers at {port}")
 
 
-def main() -> None:
+def main(views: str) -> None:
     """Measures, and writes the result down."""
     with tempfile.TemporaryDirectory() as place:
         photos = Path(place) / "photos"
         draw(photos, n_images=N_PICTURES)
-        run = handful.train(photos, Path(place) / "run").folder
+        run = handful.train(photos, Path(place) / "run", views=views).folder
         files = [path.read_bytes() for path in sorted(photos.rglob("*.jpg"))]
         theirs = free_port()
         command = [sys.executable, "-m", "benchmarks.serve_speed", "usual", str(run), str(theirs)]
         with handful_server(run) as ours, subprocess.Popen(command) as usual_server:
             try:
                 wait_for(theirs)
-                figures = measured(run, files, ours.port, theirs)
+                figures = {"views": views, "engine": engine_of(run), **measured(run, files, ours.port, theirs)}
             finally:
                 usual_server.terminate()
     holds = (
@@ -242,4 +250,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["usual"]:
         usual(*sys.argv[2:])
     else:
-        main()
+        main(*sys.argv[1:] or ["mirror"])

@@ -142,13 +142,24 @@ def test_where_the_time_is_short_the_first_probe_is_lighter_and_says_so(data):
     found = search(data, time=Time(5.0, 0.0, Clock(0.0)), progress=told)
     light = "the first probe is lighter: views plain, head ridge"
     assert any(light in line for line in told.lines)
-    again = Told()
-    search(data, time=Time(5.0, 0.0, Clock(0.0)), progress=again, views="plain")
-    assert not any("lighter" in line for line in again.lines)  # these features are on the disk
     for name, value in (("views", "plain"), ("head", "ridge")):
         assert (found.options[name].value, found.options[name].reason) == (value, "the time is too short for more")
     assert found.options["interpolation"].reason == "chosen by the user"
     assert found.heads[0].kind == "ridge"
+
+
+def test_features_that_the_disk_remembers_are_counted_as_such(data, own_caches, monkeypatch):
+    seen, real = [], best.first_options
+
+    def watched(*given, **facts):
+        seen.append((facts["n_known"], facts["n_test"]))
+        return real(*given, **facts)
+
+    monkeypatch.setattr(best, "first_options", watched)
+    for _ in range(2):
+        search(data, time=Time(5.0, 0.0, Clock(0.0)), views="plain")
+    n_train, n_test = len(data[1].train), len(data[1].test)
+    assert seen == [(0, n_test), (n_train, n_test)]
 
 
 def test_where_there_is_time_nothing_is_left_out(data):

@@ -10,7 +10,7 @@ from handful.transfer.hurry import AFTERWARDS, first_options, probe_seconds, sca
 
 SPEC = find("efficientnet-lite0")
 SMALL = [SimpleNamespace(width=64, height=80)] * 100
-FACTS = {"n_test": 50, "seconds_each": 1.0}
+FACTS = {"n_test": 50, "n_known": 0, "seconds_each": 1.0}
 
 WAYS = [
     ({}, 2 * 150 + 100 + 40),
@@ -43,9 +43,20 @@ def test_pictures_that_need_no_trial_cost_none():
     assert probe_seconds({}, TrainConfig.of({}), SPEC, large, **FACTS) == pytest.approx(2 * 150 + 40)
 
 
+def test_features_that_are_known_take_no_time_at_the_size_that_they_have():
+    facts = {**FACTS, "n_known": 100}
+    assert probe_seconds({}, TrainConfig.of({}), SPEC, SMALL, **facts) == pytest.approx(2 * 50 + 40)
+    smaller = together(len(WAYS) - 1)
+    assert probe_seconds(smaller, TrainConfig.of({}), SPEC, SMALL, **facts) == pytest.approx(WAYS[-1][1])
+    assert first_options(TrainConfig.of({}), SPEC, SMALL, left=AFTERWARDS + 60, **facts) == {
+        "views": "plain",
+        "head": "ridge",
+    }
+
+
 def test_what_saves_nothing_is_not_left_out():
     many = [SimpleNamespace(width=300, height=300)] * 5000  # no trial of resizing, and one view
-    options = first_options(TrainConfig.of({}), SPEC, many, left=0.0, n_test=50, seconds_each=1.0)
+    options = first_options(TrainConfig.of({}), SPEC, many, left=0.0, **FACTS)
     assert options == {"head": "ridge", "size": 96}
 
 

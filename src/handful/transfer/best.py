@@ -166,13 +166,12 @@ class _Searching:
         trunk = frozen_trunk(backbone, self.config, threads=self.threads, progress=self.progress)
         plan = plan_features(self.config.features, spec, train, held_out_loss=None)
         shown = plan.preprocessing
-        if self.is_known(trunk, train, plan):
-            return self.probe(backbone)
         options = first_options(
             self.config,
             spec,
             train,
             n_test=len(self.split.test) + len(self.split.validation),
+            n_known=self.n_known(trunk, train, plan),
             seconds_each=self.seconds_each(trunk, shown) * scaled(spec.input_size, shown.size),
             left=self.time.left,
         )
@@ -181,18 +180,19 @@ class _Searching:
             self.progress.say(f"The time is short for {len(train):,} pictures, so the first probe is lighter: {told}.")
         return self.probe(backbone, options, why=SHORT)
 
-    def is_known(self, trunk: FrozenTrunk, pictures: Sequence[Picture], plan: FeaturePlan) -> bool:
-        """Returns whether the disk remembers the features of a probe, whichever were chosen."""
-        taps = taps_to_try(self.config.features, trunk.spec, len(pictures))
+    def n_known(self, trunk: FrozenTrunk, pictures: Sequence[Picture], plan: FeaturePlan) -> int:
+        """Returns of how many pictures the disk remembers all that a probe sees, by the way that is known best."""
         ways = [
             (replace(trunk, tap=tap), replace(plan.preprocessing, interpolation=cast(Interpolation, name)))
-            for tap in taps
+            for tap in taps_to_try(self.config.features, trunk.spec, len(pictures))
             for name in RESAMPLING
+            if self.config.features.interpolation in ("auto", name)
         ]
-        return not all(
+        least = min(
             n_missing(at_tap, self.table, pictures, preprocessing=preprocessing, views=plan.views)
             for at_tap, preprocessing in ways
         )
+        return len(pictures) - min(least, len(pictures))
 
     def probe(
         self, backbone: Backbone, options: dict[str, Any] | None = None, *, first: Judged | None = None, why: str = OWN

@@ -6,6 +6,7 @@ In this order: trials of how pictures are resized, views, output layers that are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -43,6 +44,7 @@ def first_options(
     pictures: Sequence[Picture],
     *,
     n_test: int,
+    n_known: int,
     seconds_each: float,
     left: float,
 ) -> dict[str, Any]:
@@ -53,19 +55,29 @@ def first_options(
         spec: the network.
         pictures: the training pictures.
         n_test: pictures that will have to be answered too, for validation or in the test.
+        n_known: training pictures whose features the disk remembers, as squares of the size that was asked for.
         seconds_each: that the network takes for a square of its own size.
         left: seconds until the run has to be over.
     """
     sizes = [max(32 * int(share * spec.input_size / 32), spec.min_size) for share in SHARES]
     steps: list[tuple[str, Any]] = [("interpolation", spec.interpolation), ("views", "plain"), ("head", "ridge")]
     steps += [("size", size) for size in sizes]
+    seconds_of = partial(
+        probe_seconds,
+        config=config,
+        spec=spec,
+        pictures=pictures,
+        n_test=n_test,
+        n_known=n_known,
+        seconds_each=seconds_each,
+    )
     chosen: dict[str, Any] = {}
-    needed = probe_seconds(chosen, config, spec, pictures, n_test=n_test, seconds_each=seconds_each)
+    needed = seconds_of(chosen)
     for name, value in steps:
         if needed + AFTERWARDS <= left:
             break
         lighter = {**chosen, name: value}
-        seconds = probe_seconds(lighter, config, spec, pictures, n_test=n_test, seconds_each=seconds_each)
+        seconds = seconds_of(lighter)
         if seconds < needed:  # what saves nothing, or was given, is not left out
             chosen, needed = lighter, seconds
     return chosen
@@ -105,6 +117,7 @@ def probe_seconds(
     pictures: Sequence[Picture],
     *,
     n_test: int,
+    n_known: int,
     seconds_each: float,
 ) -> float:
     """Returns how long a probe and its answers will take; arguments as for `first_options`."""
@@ -116,7 +129,8 @@ def probe_seconds(
         return 0.0
 
     plan = plan_features(chosen.features, spec, pictures, held_out_loss=try_it)
-    squares = len(plan.views) * (len(pictures) + n_test) + max(len(tried) - 1, 0) * min(TRIAL_PICTURES, len(pictures))
+    n_new = len(pictures) - (0 if "size" in options else n_known)
+    squares = len(plan.views) * (n_new + n_test) + max(len(tried) - 1, 0) * min(TRIAL_PICTURES, n_new)
     share = scaled(plan.preprocessing.size, spec.input_size)
     heads = 0.0 if chosen.heads.head == "ridge" else HEADS_SHARE * len(pictures)
     return seconds_each * (share * squares + heads)
