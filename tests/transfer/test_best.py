@@ -149,13 +149,13 @@ def test_where_the_time_is_short_the_first_probe_is_lighter_and_says_so(data):
 
 
 def test_features_that_the_disk_remembers_are_counted_as_such(data, own_caches, monkeypatch):
-    seen, real = [], best.first_options
+    seen, real = [], best.FirstProbe
 
     def watched(*given, **facts):
         seen.append((facts["n_known"], facts["n_test"]))
         return real(*given, **facts)
 
-    monkeypatch.setattr(best, "first_options", watched)
+    monkeypatch.setattr(best, "FirstProbe", watched)
     for _ in range(2):
         search(data, time=Time(5.0, 0.0, Clock(0.0)), views="plain")
     n_train, n_test = len(data[1].train), len(data[1].test)

@@ -6,7 +6,7 @@ import pytest
 
 from handful.backbones import find
 from handful.core.config import TrainConfig
-from handful.transfer.hurry import AFTERWARDS, first_options, probe_seconds, scaled
+from handful.transfer.hurry import AFTERWARDS, FirstProbe, scaled
 
 SPEC = find("efficientnet-lite0")
 SMALL = [SimpleNamespace(width=64, height=80)] * 100
@@ -32,23 +32,23 @@ def together(n_steps):
 def test_as_little_is_left_out_as_the_time_asks_for(n_steps):
     config, needed = TrainConfig.of({}), WAYS[n_steps][1]
     options = together(n_steps)
-    assert probe_seconds(options, config, SPEC, SMALL, **FACTS) == pytest.approx(needed)
-    assert first_options(config, SPEC, SMALL, left=needed + AFTERWARDS + 1e-6, **FACTS) == options
-    lighter = first_options(config, SPEC, SMALL, left=needed + AFTERWARDS - 1e-6, **FACTS)
+    assert FirstProbe(config, SPEC, SMALL, **FACTS).seconds(options) == pytest.approx(needed)
+    assert FirstProbe(config, SPEC, SMALL, **FACTS).options(needed + AFTERWARDS + 1e-6) == options
+    lighter = FirstProbe(config, SPEC, SMALL, **FACTS).options(needed + AFTERWARDS - 1e-6)
     assert lighter == together(min(n_steps + 1, len(WAYS) - 1))
 
 
 def test_pictures_that_need_no_trial_cost_none():
     large = [SimpleNamespace(width=300, height=300)] * 100
-    assert probe_seconds({}, TrainConfig.of({}), SPEC, large, **FACTS) == pytest.approx(2 * 150 + 40)
+    assert FirstProbe(TrainConfig.of({}), SPEC, large, **FACTS).seconds({}) == pytest.approx(2 * 150 + 40)
 
 
 def test_features_that_are_known_take_no_time_at_the_size_that_they_have():
     facts = {**FACTS, "n_known": 100}
-    assert probe_seconds({}, TrainConfig.of({}), SPEC, SMALL, **facts) == pytest.approx(2 * 50 + 40)
+    assert FirstProbe(TrainConfig.of({}), SPEC, SMALL, **facts).seconds({}) == pytest.approx(2 * 50 + 40)
     smaller = together(len(WAYS) - 1)
-    assert probe_seconds(smaller, TrainConfig.of({}), SPEC, SMALL, **facts) == pytest.approx(WAYS[-1][1])
-    assert first_options(TrainConfig.of({}), SPEC, SMALL, left=AFTERWARDS + 60, **facts) == {
+    assert FirstProbe(TrainConfig.of({}), SPEC, SMALL, **facts).seconds(smaller) == pytest.approx(WAYS[-1][1])
+    assert FirstProbe(TrainConfig.of({}), SPEC, SMALL, **facts).options(AFTERWARDS + 60) == {
         "views": "plain",
         "head": "ridge",
     }
@@ -56,14 +56,14 @@ def test_features_that_are_known_take_no_time_at_the_size_that_they_have():
 
 def test_what_saves_nothing_is_not_left_out():
     many = [SimpleNamespace(width=300, height=300)] * 5000  # no trial of resizing, and one view
-    options = first_options(TrainConfig.of({}), SPEC, many, left=0.0, **FACTS)
+    options = FirstProbe(TrainConfig.of({}), SPEC, many, **FACTS).options(0.0)
     assert options == {"head": "ridge", "size": 96}
 
 
 def test_what_the_user_gave_stays():
     config = TrainConfig.of({"views": "crops", "size": 224, "head": "logistic"})
-    assert first_options(config, SPEC, SMALL, left=0.0, **FACTS) == {"interpolation": SPEC.interpolation}
-    assert probe_seconds({}, config, SPEC, SMALL, **FACTS) == pytest.approx(6 * 150 + 100 + 40)
+    assert FirstProbe(config, SPEC, SMALL, **FACTS).options(0.0) == {"interpolation": SPEC.interpolation}
+    assert FirstProbe(config, SPEC, SMALL, **FACTS).seconds({}) == pytest.approx(6 * 150 + 100 + 40)
 
 
 def test_a_square_of_half_the_side_takes_more_than_a_quarter_of_the_time():

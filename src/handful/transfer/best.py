@@ -28,7 +28,7 @@ from handful.evaluate import log_loss
 from handful.features import RESAMPLING, FrozenTrunk, Interpolation, Preprocessing, n_missing
 from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
-from handful.transfer.hurry import SHORT, first_options, scaled, seconds_each
+from handful.transfer.hurry import SHORT, FirstProbe, scaled, seconds_each
 from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
 from handful.transfer.lpft import FEW, squares, training_options
@@ -166,15 +166,15 @@ class _Searching:
         trunk = frozen_trunk(backbone, self.config, threads=self.threads, progress=self.progress)
         plan = plan_features(self.config.features, spec, train, held_out_loss=None)
         shown = plan.preprocessing
-        options = first_options(
+        first = FirstProbe(
             self.config,
             spec,
             train,
             n_test=len(self.split.test) + len(self.split.validation),
             n_known=self.n_known(trunk, train, plan),
             seconds_each=self.seconds_each(trunk, shown) * scaled(spec.input_size, shown.size),
-            left=self.time.left,
         )
+        options = first.options(self.time.left)
         if options:
             told = ", ".join(f"{name} {value}" for name, value in options.items())
             self.progress.say(f"The time is short for {len(train):,} pictures, so the first probe is lighter: {told}.")

@@ -6,7 +6,7 @@ In this order: trials of how pictures are resized, views, output layers that are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +15,7 @@ from handful.core.config import TrainConfig
 from handful.core.progress import Silent
 from handful.core.records import ImageTable, Picture
 from handful.features import FrozenTrunk, Preprocessing, extract
+from handful.transfer.lpft import square_of
 from handful.transfer.plan import plan_features, with_options
 from handful.transfer.probe import TRIAL_PICTURES
 
@@ -38,49 +39,54 @@ TIMED, TIMINGS = 32, 3
 SHORT = "the time is too short for more"
 
 
-def first_options(
-    config: TrainConfig,
-    spec: BackboneSpec,
-    pictures: Sequence[Picture],
-    *,
-    n_test: int,
-    n_known: int,
-    seconds_each: float,
-    left: float,
-) -> dict[str, Any]:
-    """Returns the options of a probe that leaves as little out as the time asks for; none where all fits.
+@dataclass(frozen=True, slots=True)
+class FirstProbe:
+    """A probe that is to be made, and what it takes.
 
-    Args:
+    Attributes:
         config: the options; those that the user gave stay.
         spec: the network.
         pictures: the training pictures.
         n_test: pictures that will have to be answered too, for validation or in the test.
         n_known: training pictures whose features the disk remembers, as squares of the size that was asked for.
         seconds_each: that the network takes for a square of its own size.
-        left: seconds until the run has to be over.
     """
-    sizes = [max(32 * int(share * spec.input_size / 32), spec.min_size) for share in SHARES]
-    steps: list[tuple[str, Any]] = [("interpolation", spec.interpolation), ("views", "plain"), ("head", "ridge")]
-    steps += [("size", size) for size in sizes]
-    seconds_of = partial(
-        probe_seconds,
-        config=config,
-        spec=spec,
-        pictures=pictures,
-        n_test=n_test,
-        n_known=n_known,
-        seconds_each=seconds_each,
-    )
-    chosen: dict[str, Any] = {}
-    needed = seconds_of(chosen)
-    for name, value in steps:
-        if needed + AFTERWARDS <= left:
-            break
-        lighter = {**chosen, name: value}
-        seconds = seconds_of(lighter)
-        if seconds < needed:  # what saves nothing, or was given, is not left out
-            chosen, needed = lighter, seconds
-    return chosen
+
+    config: TrainConfig
+    spec: BackboneSpec
+    pictures: Sequence[Picture]
+    n_test: int
+    n_known: int
+    seconds_each: float
+
+    def options(self, left: float) -> dict[str, Any]:
+        """Returns its options, which leave as little out as the seconds that are left ask for; none where all fits."""
+        steps: list[tuple[str, Any]] = [("interpolation", self.spec.interpolation), ("views", "plain")]
+        steps += [("head", "ridge"), *(("size", square_of(self.spec, share)) for share in SHARES)]
+        chosen: dict[str, Any] = {}
+        for name, value in steps:
+            if self.seconds(chosen) + AFTERWARDS <= left:
+                break
+            lighter = {**chosen, name: value}
+            if self.seconds(lighter) < self.seconds(chosen):  # what saves nothing, or was given, is not left out
+                chosen = lighter
+        return chosen
+
+    def seconds(self, options: dict[str, Any]) -> float:
+        """Returns how long it will take with some options, and its answers."""
+        chosen = with_options(self.config, options)
+        tried: list[Preprocessing] = []
+
+        def try_it(preprocessing: Preprocessing) -> float:
+            tried.append(preprocessing)
+            return 0.0
+
+        plan = plan_features(chosen.features, self.spec, self.pictures, held_out_loss=try_it)
+        n_new = len(self.pictures) - (0 if "size" in options else self.n_known)
+        squares = len(plan.views) * (n_new + self.n_test) + max(len(tried) - 1, 0) * min(TRIAL_PICTURES, n_new)
+        share = scaled(plan.preprocessing.size, self.spec.input_size)
+        heads = 0.0 if chosen.heads.head == "ridge" else HEADS_SHARE * len(self.pictures)
+        return self.seconds_each * (share * squares + heads)
 
 
 def seconds_each(
@@ -108,29 +114,3 @@ def seconds_each(
 def scaled(size: int, of: int) -> float:
     """Returns what a square of a side takes, over what one of another takes."""
     return float((size / of) ** GROWTH)
-
-
-def probe_seconds(
-    options: dict[str, Any],
-    config: TrainConfig,
-    spec: BackboneSpec,
-    pictures: Sequence[Picture],
-    *,
-    n_test: int,
-    n_known: int,
-    seconds_each: float,
-) -> float:
-    """Returns how long a probe and its answers will take; arguments as for `first_options`."""
-    chosen = with_options(config, options)
-    tried: list[Preprocessing] = []
-
-    def try_it(preprocessing: Preprocessing) -> float:
-        tried.append(preprocessing)
-        return 0.0
-
-    plan = plan_features(chosen.features, spec, pictures, held_out_loss=try_it)
-    n_new = len(pictures) - (0 if "size" in options else n_known)
-    squares = len(plan.views) * (n_new + n_test) + max(len(tried) - 1, 0) * min(TRIAL_PICTURES, n_new)
-    share = scaled(plan.preprocessing.size, spec.input_size)
-    heads = 0.0 if chosen.heads.head == "ridge" else HEADS_SHARE * len(pictures)
-    return seconds_each * (share * squares + heads)

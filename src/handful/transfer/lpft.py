@@ -48,7 +48,11 @@ def squares(spec: BackboneSpec, side: float, *, lap: int = 0) -> int:
         224
     """
     first = 1 if side >= SIDES[1] * spec.input_size else 0
-    share = SIDES[min(first + lap, len(SIDES) - 1)]
+    return square_of(spec, SIDES[min(first + lap, len(SIDES) - 1)])
+
+
+def square_of(spec: BackboneSpec, share: float) -> int:
+    """Returns the side of squares that is a share of the network's own, a multiple of 32."""
     return max(32 * int(spec.input_size * share / 32), spec.min_size)
 
 

@@ -120,8 +120,7 @@ def choose_engine(
     tap = tap or spec.default_tap
     memory = _memory(spec, wanted, precision=precision, tap=tap, pool=pool, weights=weights)
     tried = _recall(memory, precision)
-    if not _usable(tried):
-        tried = []
+    if not tried:
         for engines in _candidates(wanted, precision):
             if engines and not _usable(tried):
                 tried += _try(engines, spec, network(), tap, threads=threads, progress=progress)
