@@ -35,7 +35,7 @@ class Pace:
 
     Attributes:
         size: side of the square in pixels.
-        load: reading a training picture and making it a square.
+        load: reading a training picture and making it a square, by all processes that read together.
         answer: the network forward.
         head: a step of training with all pre-trained layers fixed.
         all: a step of training with none fixed.
@@ -115,16 +115,19 @@ def measure(
     loss: Callable[[Any, Any], Any],
     fix: Callable[[bool], None],
     at_once: int,
+    processes: int,
 ) -> Pace:
     """Returns the pace of a model on its first training pictures; its parameters and statistics stay as they were.
 
     Args:
         model: in training mode.
-        pictures: training pictures in batches as the model takes them, `N_TIMED` and a batch or more.
+        pictures: training pictures in batches as the model takes them, `N_TIMED` and a batch or more, read by this
+            process alone: the start of others would be counted as if every picture took it.
         size: their side.
         loss: of scores and labels.
         fix: fixes all pre-trained layers (True) or none (False).
         at_once: pictures in a mini-batch, at most `N_TIMED`.
+        processes: how many will read pictures when the model is trained, a core each.
     """
     import torch
 
@@ -134,8 +137,7 @@ def measure(
     loaded: list[tuple[Tensor, Tensor]] = []
     while sum(len(labels) for _, labels in loaded) < N_TIMED + at_once:
         loaded.append(next(batches))
-    load = (time.perf_counter() - started) / sum(len(labels) for _, labels in loaded)
-    del batches  # and with it the processes that go on reading
+    load = (time.perf_counter() - started) / sum(len(labels) for _, labels in loaded) / processes
     pixels, labels = (torch.cat(parts)[: N_TIMED + at_once].split(at_once) for parts in zip(*loaded, strict=True))
 
     def train_step(number: int) -> None:

@@ -32,8 +32,8 @@ from benchmarks.peers.network import convolutions, normalisation
 from benchmarks.peers.pace import SIZES, is_due, measure, plan
 
 
-def loaders(job: Job, size: int, means: list[float], deviations: list[float]) -> Any:
-    """Returns fastai's loaders of squares of a size, with its usual augmentation."""
+def loaders(job: Job, size: int, means: list[float], deviations: list[float], **options: int) -> Any:
+    """Returns fastai's loaders of squares of a size, with its usual augmentation, and its own options but for some."""
     changes = [*aug_transforms(), Normalize.from_stats(means, deviations)]
     block = DataBlock(
         blocks=(ImageBlock, CategoryBlock),
@@ -43,7 +43,7 @@ def loaders(job: Job, size: int, means: list[float], deviations: list[float]) ->
         item_tfms=Resize(size),
         batch_tfms=changes,
     )
-    return block.dataloaders(job.train)
+    return block.dataloaders(job.train, **options)
 
 
 def learner(job: Job, data: Any) -> Any:
@@ -66,7 +66,7 @@ def main() -> None:
     means, deviations = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     if job.backbone != "own":
         means, deviations = normalisation(convolutions(job.backbone)[1])
-    learn: Learner = learner(job, loaders(job, SIZES[-1], means, deviations))
+    learn: Learner = learner(job, loaders(job, SIZES[-1], means, deviations, num_workers=0))
     pace = measure(
         learn.model.train(),
         learn.dls.train,
@@ -74,6 +74,7 @@ def main() -> None:
         loss=learn.loss_func,
         fix=lambda fixed: learn.freeze() if fixed else learn.unfreeze(),
         at_once=32,
+        processes=job.threads,
     )
     tests = job.test_pictures
     chosen = plan(pace, job.clock.left(), n_train=job.n_train, n_test=len(tests), layers="all", head_epochs=1)

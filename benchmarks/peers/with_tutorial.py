@@ -25,8 +25,8 @@ WIDER = 256 / 224
 """The shorter side of a test picture, as a multiple of the square that is cut from its middle."""
 
 
-def loader(job: Job, size: int, means: list[float], deviations: list[float]) -> Any:
-    """Returns the training pictures in random order, changed at random."""
+def loader(job: Job, size: int, means: list[float], deviations: list[float], *, processes: int) -> Any:
+    """Returns the training pictures in random order, changed at random, read by some processes or by this one (0)."""
     changes = transforms.Compose(
         [
             transforms.RandomResizedCrop(size),
@@ -36,7 +36,7 @@ def loader(job: Job, size: int, means: list[float], deviations: list[float]) -> 
         ]
     )
     pictures = datasets.ImageFolder(str(job.train), changes)
-    return DataLoader(pictures, batch_size=BATCH, shuffle=True, num_workers=job.threads)
+    return DataLoader(pictures, batch_size=BATCH, shuffle=True, num_workers=processes)
 
 
 class TestPictures(torch.utils.data.Dataset[Tensor]):
@@ -77,12 +77,13 @@ def main() -> None:
         model.requires_grad_(not fixed)
         head.requires_grad_(True)
 
-    first = loader(job, SIZES[-1], means, deviations)
-    pace = measure(model.train(), first, size=SIZES[-1], loss=loss, fix=fix, at_once=BATCH)
+    first = loader(job, SIZES[-1], means, deviations, processes=0)
+    pace = measure(model.train(), first, size=SIZES[-1], loss=loss, fix=fix, at_once=BATCH, processes=job.threads)
     fix(job.layers == "head")
     tests = job.test_pictures
     chosen = plan(pace, job.clock.left(), n_train=job.n_train, n_test=len(tests), layers=job.layers, most_epochs=EPOCHS)
-    n_updates = train(job, model, loader(job, chosen.size, means, deviations), loss, chosen)
+    pictures = loader(job, chosen.size, means, deviations, processes=job.threads)
+    n_updates = train(job, model, pictures, loss, chosen)
     square = transforms.Compose(
         [
             transforms.Resize(int(chosen.size * WIDER)),
