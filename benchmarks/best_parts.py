@@ -5,7 +5,8 @@ python -m benchmarks.best_parts CIFAR10.zip [--seeds 0-2] [--parts mixup,start] 
 Five CIFAR-10 classes. By each seed 400 pictures of a class are drawn from the archive's train/ part to learn from, and
 300 others of it to test with; its test/ part is not read. One network (Lite0), one fifth left out, as in
 `handful.transfer.lpft`. Differences are paired: over seeds, each on the same pictures. With --time every training of
-layers has the same time, as in a search that has little; without, as many epochs as a search gives it.
+layers has the same time, as in a search that has little; without, as many epochs as a search gives it. Parts that are
+joined by + are changed together: average+mixup.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cifar_five import CLASSES
+from benchmarks.paired import WHOLE, Parts, changes, paired
 from benchmarks.peers.run import read_seeds
 from benchmarks.record import record
 from handful.backbones import find
@@ -39,14 +41,14 @@ N_TRAIN, N_TEST = 400, 300
 NETWORK, SIDE = "efficientnet-lite0", 32.0
 """The network, and the side of CIFAR-10's pictures."""
 
-WHOLE: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "backbone": NETWORK,
     **training_options(find(NETWORK), n_images=N_TRAIN * len(CLASSES), side=SIDE),
     "interpolation": "bicubic",
     "augmented_views": MOST_VIEWS,
 }
 
-PARTS: dict[str, dict[str, Any]] = {
+PARTS: Parts = {
     "start": {"start": "random", "weight_factor": "head=10", "bias_factor": "head=10"},
     "mixup": {"mixup": 0.0},
     "last": {"keep": "best", "every": None},
@@ -59,6 +61,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "rate-double": {"lr": RATE * 2},
     "smoothing": {"label_smoothing": 0.1},
     "average": {"ema": 0.99},
+    "average-short": {"ema": 0.98},
+    "average-long": {"ema": 0.995},
     "larger": {"size": 160},
     "network": {"backbone": "efficientnet-lite2"},
 }
@@ -109,22 +113,14 @@ def main() -> None:
         for seed in seeds:
             pictures = Path(folder) / str(seed)
             draw(given.archive, pictures, seed)
-            for part in ("whole", *given.parts.split(",")):
-                right, seconds = accuracy(pictures, {**WHOLE, **PARTS.get(part, {}), "time": given.time}, seed)
+            for part in (WHOLE, *given.parts.split(",")):
+                right, seconds = accuracy(pictures, {**OPTIONS, **changes(part, PARTS), "time": given.time}, seed)
                 print(f"seed {seed} {part}: {right:.4f} in {seconds:.0f} s", flush=True)
                 found.setdefault(part, []).append(right)
                 taken.setdefault(part, []).append(seconds)
-    whole = np.array(found["whole"])
-    figures = {
-        part: {
-            "changes": PARTS.get(part, {}),
-            "accuracy": float(np.mean(values)),
-            "difference": float(np.mean(values - whole)),
-            "standard_error": float(np.std(values - whole, ddof=1) / np.sqrt(len(seeds))) if len(seeds) > 1 else None,
-            "seconds": round(float(np.median(taken[part])), 1),
-        }
-        for part, values in found.items()
-    }
+    figures = paired(found, PARTS)
+    for part, values in taken.items():
+        figures[part]["seconds"] = round(float(np.median(values)), 1)
     claim = "what each part of a fine-tuning of the search gains: five CIFAR-10 classes, 400 training pictures each"
     record(claim, figures={"parts": figures, "n_seeds": len(seeds), "time": given.time}, holds=True)
 
