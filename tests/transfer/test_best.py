@@ -16,10 +16,12 @@ from handful.core.progress import Silent
 from handful.core.search import Attempt
 from handful.images import read
 from handful.split import split
-from handful.transfer import Time, best, hurry, layers, locate_weights, located, probe, settled
-from handful.transfer.best import N_PARTS, Turn, _Searching, candidates, train_best, turns
+from handful.transfer import Time, best, hurry, layers, locate_weights, located, order, probe, settled
+from handful.transfer.best import _Searching, train_best
 from handful.transfer.judged import Judged
+from handful.transfer.layers import N_PARTS
 from handful.transfer.lpft import training_options
+from handful.transfer.order import Turn
 
 QUICK = {"backbone": "toy", "batch": 8, "epochs": 3, "lr": 0.003, "interpolation": "bilinear", "size": 32}
 
@@ -269,31 +271,9 @@ def test_options_that_contradict_the_search_are_refused(photos, toy, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_networks_worse_than_the_default_on_imagenet_are_not_tried():
-    names = ("alexnet", "efficientnet-lite1", "efficientnet-lite0", "vgg16", "efficientnet-lite2")
-    found = candidates([(find(name), None) for name in names])
-    assert [spec.name for spec, _ in found] == ["efficientnet-lite0", "efficientnet-lite2", "efficientnet-lite1"]
-    assert [spec.name for spec, _ in candidates([(find("vgg16"), None)])] == ["vgg16"]
-
-
-def test_networks_of_which_nobody_says_how_good_they_are_come_last():
-    unlabelled = replace(find("alexnet"), name="unlabelled", imagenet_top1=None)
-    found = candidates([(spec, None) for spec in (unlabelled, find("lite1"), find("lite0"), find("lite2"))])
-    assert [spec.name for spec, _ in found][-2:] == ["efficientnet-lite1", "unlabelled"]
-
-
 def test_the_network_that_the_user_names_is_the_only_one(toy):
     config = TrainConfig.of({"strategy": "best", "backbone": "toy"})
     assert [spec.name for spec, _ in located(config)] == ["toy"]
-
-
-def test_networks_take_turns_and_parts_are_left_out_in_order(data):
-    _, parts = data
-    first = [("a", 0, 0), ("b", 1, 0), ("a", 2, 0), ("b", 3, 0), ("a", 4, 0)]
-    assert list(turns(["a", "b"], parts, n_laps=1)) == first
-    assert list(turns(["a", "b"], parts, n_laps=2))[5:7] == [("b", 0, 1), ("a", 1, 1)]
-    judged_by_the_user = replace(parts, validation=parts.test)
-    assert list(turns(["a", "b"], judged_by_the_user, n_laps=2)) == [("a", 0, 0), ("b", 1, 0), ("a", 0, 1), ("b", 1, 1)]
 
 
 def test_a_second_lap_takes_larger_squares_and_there_is_none_where_they_could_not_grow(data, monkeypatch):
@@ -320,14 +300,12 @@ def test_few_pictures_are_shown_to_all_networks_as_they_are_first(data, monkeypa
     config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
     work = _Searching(*data, config, 1, told, Time.given(TrainConfig()))
     (backbone,) = locate_weights(config)
-    monkeypatch.setattr(best, "squares", lambda spec, side, lap: 40 - 4 * lap)
+    monkeypatch.setattr(order, "squares", lambda spec, side, lap: 40 - 4 * lap)
     first = work.probe(backbone)
     others = list(work.more_probes([backbone, backbone], first))
     assert [each.record.size for each in others] == [first.record.size, 36, 36, 40, 40]
     assert others[0].record.difference == 0.0
     assert [line.split(": ")[1] for line in told.lines] == ["a probe of Toy"] * 6
-    monkeypatch.setattr(best, "FEW", len(data[1].train) - 1)
-    assert list(work.more_probes([backbone, backbone], first)) == []
 
 
 def test_a_network_of_one_size_is_asked_once(data):
@@ -336,3 +314,17 @@ def test_a_network_of_one_size_is_asked_once(data):
     (backbone,) = locate_weights(config)
     first = work.probe(backbone)
     assert [each.record.size for each in work.more_probes([backbone, backbone], first)] == [first.record.size]
+
+
+def test_many_pictures_are_shown_larger_while_a_training_has_time(data, monkeypatch):
+    config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
+    work = _Searching(*data, config, 1, Silent(), Time(1000.0, 0.0, lambda: 0.0))
+    (backbone,) = locate_weights(config)
+    monkeypatch.setattr(order, "FEW", 0)
+    monkeypatch.setattr(best, "FEW", 0)
+    monkeypatch.setattr(order, "larger_square", lambda spec, side: spec.input_size + 32)
+    first = work.probe(backbone)
+    others = list(work.more_probes([backbone], first))
+    assert [each.record.size for each in others] == [first.record.size + 32]
+    slow = replace(first, record=replace(first.record, seconds=0.4 * work.left([first])))
+    assert list(work.more_probes([backbone], slow)) == []

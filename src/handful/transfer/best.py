@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
-from handful.backbones import BackboneSpec, LocatedWeights
+from handful.backbones import BackboneSpec
 from handful.core.config import TrainConfig
 from handful.core.errors import HandfulError, TrainingError
 from handful.core.progress import Progress
@@ -31,14 +31,18 @@ from handful.transfer.frozen import frozen_trunk
 from handful.transfer.hurry import SHORT, FirstProbe, scaled, seconds_each
 from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
-from handful.transfer.lpft import FEW, squares, training_options
+from handful.transfer.lpft import FEW, training_options
 from handful.transfer.model import classify
-from handful.transfer.plan import DEFAULT_BACKBONE, FeaturePlan, plan_features, taps_to_try, with_options
+from handful.transfer.order import N_LAPS, Backbone, Turn, more_probes, turns
+from handful.transfer.plan import FeaturePlan, plan_features, taps_to_try, with_options
 from handful.transfer.probe import Trained, train_probe
 from handful.transfer.tries import paired
 
 RESERVE = 10.0
 """Seconds for what comes after the search but the answers for the test part: heat maps, the model, the report."""
+
+SLOWER = 1.1
+"""How much longer answers may take than was measured, on a machine that also does other things."""
 
 WORTH = 0.5
 """Share of the time that a training took before which has to be left for the next."""
@@ -52,15 +56,13 @@ TRIED_AT_LEAST, FEWEST_JUDGED = 2, 30
 VIEWS_SHARE, MOST_VIEWS = 0.25, 8
 """Part of the time that is left for showing changed views to the layers that stay, and the most such views."""
 
+TRAINED_SHARE = 0.5
+"""Part of the time that is left which a further probe of many pictures may take, so that a training can follow."""
+
 LONGEST_LOOK = 0.5
 """Part of the time that is left which a single view of all pictures may take; beyond, no training is begun."""
 
-N_LAPS = 2
-"""How often every part of the pictures is left out: the second time, networks are trained on larger squares."""
-
 OWN = "the search's own"
-
-Backbone = tuple[BackboneSpec, LocatedWeights]
 
 
 def train_best(
@@ -79,7 +81,7 @@ def train_best(
         table: the data set.
         split: its parts; the test part is not looked at, but its size counts: it takes time to answer.
         config: the options; those that the user gave stand in place of the search's own.
-        backbones: networks that may be trained, from `candidates`; the first makes the probe.
+        backbones: networks that may be trained, from `order.candidates`; the first makes the probe.
         time: how long the whole run may take.
         threads: resolved.
         progress: told about the work, and after every step what it gained.
@@ -110,40 +112,6 @@ def train_best(
     if answer == (probes[0],):
         return replace(probes[0].trained, search=search)
     return together(answer, table, config, search)
-
-
-def candidates(backbones: Sequence[Backbone]) -> tuple[Backbone, ...]:
-    """Returns the networks that are worth training: the default one, then those as good on ImageNet, the best first.
-
-    The default one is the quickest, so it comes first. Where it is not among them, all stay as they are. Those of which
-    nobody says how good they are on ImageNet, such as networks that learnt without labels, come last.
-    """
-    default = [each for each in backbones if each[0].name == DEFAULT_BACKBONE]
-    if not default:
-        return tuple(backbones)
-    ((least, _),) = default
-    told = {each[0].name: each[0].imagenet_top1 or 0.0 for each in backbones}
-    others = [each for each in backbones if each not in default]
-    worth = [each for each in others if told[each[0].name] >= told[least.name] or each[0].imagenet_top1 is None]
-    return (*default, *sorted(worth, key=lambda each: -told[each[0].name]))
-
-
-class Turn(NamedTuple):
-    """A training: of which network, without which part of the training pictures, and how often all were left out."""
-
-    backbone: Backbone
-    part: int
-    lap: int
-
-
-def turns(backbones: Sequence[Backbone], split: Split, *, n_laps: int) -> Iterator[Turn]:
-    """Yields the trainings in their order.
-
-    With the user's own validation part nothing has to be left out, and every network is trained once in a lap.
-    """
-    n_turns = len(backbones) if len(split.validation) else N_PARTS
-    for turn in range(n_laps * n_turns):
-        yield Turn(backbones[turn % len(backbones)], turn % n_turns, turn // n_turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,23 +184,14 @@ class _Searching:
         return judged
 
     def more_probes(self, backbones: Sequence[Backbone], first: Judged) -> Iterator[Judged]:
-        """Yields output layers on the other networks, and on smaller squares, where pictures are few.
-
-        A network that sees squares of one size alone is shown them once.
-        """
-        if len(self.split.train) > FEW:
-            return
-        ways: list[tuple[Backbone, dict[str, Any]]] = [(each, {}) for each in backbones[1:]]
-        if "size" not in self.config.given:
-            ways += [
-                (each, {"size": size})
-                for lap in (1, 0)
-                for each in backbones
-                if (size := squares(each[0], 0.0, lap=lap)) != squares(each[0], 0.0, lap=lap + 1)
-            ]
-        made = [first]
+        """Yields further probes while there is time for them: where pictures are many, for a training after each."""
+        n_images = len(self.split.train)
+        ways = more_probes(backbones, n_images=n_images, side=self.side, is_size_given="size" in self.config.given)
+        made, share = [first], 1.0 if n_images <= FEW else TRAINED_SHARE
         for backbone, options in ways:
-            if self.left(made) < max(made[-1].record.seconds, FEWEST_SECONDS):
+            last = made[-1].record
+            needed = last.seconds * max(scaled(options.get("size", last.size), last.size), 1.0)
+            if share * self.left(made) < max(needed, FEWEST_SECONDS):
                 return
             made.append(self.probe(backbone, options, first=first))
             yield made[-1]
@@ -269,7 +228,7 @@ class _Searching:
 
     def after(self, made: Sequence[Judged]) -> float:
         """Returns the seconds that are needed after the search: answers of all for the test part, and the report."""
-        return RESERVE + len(self.split.test) * sum(each.seconds_each for each in made)
+        return RESERVE + SLOWER * len(self.split.test) * sum(each.seconds_each for each in made)
 
     def fine_tuned(self, turn: Turn, probes: Sequence[Judged], found: Sequence[Judged]) -> Judged:
         """Returns a network whose upper layers were trained without a part of the pictures.
@@ -312,11 +271,16 @@ class _Searching:
 
     def options(self, spec: BackboneSpec, *, lap: int = 0) -> dict[str, Any]:
         """Returns the options of a training, where the user gives no others."""
-        sides = [min(self.table.pictures[index].width, self.table.pictures[index].height) for index in self.split.train]
-        options = training_options(spec, n_images=len(self.split.train), side=float(np.median(sides)), lap=lap)
+        options = training_options(spec, n_images=len(self.split.train), side=self.side, lap=lap)
         if self.config.given & {"keep", "patience"}:
             del options["every"]
         return options
+
+    @property
+    def side(self) -> float:
+        """The median of the pictures' shorter sides, in pixels."""
+        pictures = [self.table.pictures[index] for index in self.split.train]
+        return float(np.median([min(each.width, each.height) for each in pictures]))
 
     def left(self, made: Sequence[Judged]) -> float:
         """Returns the seconds that a training may take: less what its own answers take, for which the probe's stand."""

@@ -18,10 +18,11 @@ from handful.core.records import ImageTable, Resolved, Split
 from handful.features import Precision, check_engine
 from handful.finetune import check_extras
 from handful.transfer.bench import Candidate
-from handful.transfer.best import candidates, train_best
+from handful.transfer.best import train_best
 from handful.transfer.choose import decide
 from handful.transfer.clock import Time
 from handful.transfer.layers import train_layers, trains_layers
+from handful.transfer.order import candidates
 from handful.transfer.plan import BEST, with_options
 from handful.transfer.probe import Trained, locate_weights, train_probe
 from handful.transfer.ranking import locate_all, rank
