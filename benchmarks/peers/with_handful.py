@@ -19,11 +19,19 @@ def main() -> None:
     run = job.out.with_name("run")
     seconds = int(job.clock.left())
     options = {} if job.backbone == "own" else {"backbone": job.backbone}
-    handful.train(job.table, run, time=f"{seconds}s", seed=job.seed, threads=job.threads, **options)
+    search = handful.train(job.table, run, time=f"{seconds}s", seed=job.seed, threads=job.threads, **options).run.search
+    assert search is not None
+    tried = [
+        {
+            **{name: getattr(each, name) for name in ("what", "backbone", "size", "taken")},
+            **{name: round(getattr(each, name), 4) for name in ("accuracy", "loss", "seconds")},
+        }
+        for each in search.attempts
+    ]
     with (run / "predictions.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     names = [Path(row["path"]).name for row in rows]
-    write_answers(job, names, [row["predicted"] for row in rows], {"time": f"{seconds}s"})
+    write_answers(job, names, [row["predicted"] for row in rows], {"time": f"{seconds}s", "tried": tried})
 
 
 if __name__ == "__main__":
