@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cifar_five import CLASSES
-from benchmarks.paired import WHOLE, Parts, changes, paired
+from benchmarks.paired import WHOLE, compared
 from benchmarks.peers.run import read_seeds
 from benchmarks.record import record
 from handful.backbones import find
@@ -48,7 +48,7 @@ OPTIONS: dict[str, Any] = {
     "augmented_views": MOST_VIEWS,
 }
 
-PARTS: Parts = {
+PARTS: dict[str, dict[str, Any]] = {
     "start": {"start": "random", "weight_factor": "head=10", "bias_factor": "head=10"},
     "mixup": {"mixup": 0.0},
     "last": {"keep": "best", "every": None},
@@ -67,6 +67,11 @@ PARTS: Parts = {
     "network": {"backbone": "efficientnet-lite2"},
 }
 """What is changed of the whole, by the name of the part."""
+
+
+def changes(part: str) -> dict[str, Any]:
+    """Returns the options that differ from the whole's: of one part, or of several that are joined by +."""
+    return {} if part == WHOLE else {name: value for each in part.split("+") for name, value in PARTS[each].items()}
 
 
 def draw(archive: Path, folder: Path, seed: int) -> None:
@@ -114,15 +119,16 @@ def main() -> None:
             pictures = Path(folder) / str(seed)
             draw(given.archive, pictures, seed)
             for part in (WHOLE, *given.parts.split(",")):
-                right, seconds = accuracy(pictures, {**OPTIONS, **changes(part, PARTS), "time": given.time}, seed)
+                right, seconds = accuracy(pictures, {**OPTIONS, **changes(part), "time": given.time}, seed)
                 print(f"seed {seed} {part}: {right:.4f} in {seconds:.0f} s", flush=True)
                 found.setdefault(part, []).append(right)
                 taken.setdefault(part, []).append(seconds)
-    figures = paired(found, PARTS)
-    for part, values in taken.items():
-        figures[part]["seconds"] = round(float(np.median(values)), 1)
+    figures = {
+        part: {"changes": changes(part), **each, "seconds": round(float(np.median(taken[part])), 1)}
+        for part, each in compared(found).items()
+    }
     claim = "what each part of a fine-tuning of the search gains: five CIFAR-10 classes, 400 training pictures each"
-    record(claim, figures={"parts": figures, "n_seeds": len(seeds), "time": given.time}, holds=True)
+    record(claim, figures={"parts": figures, "seeds": seeds, "time": given.time}, holds=True)
 
 
 if __name__ == "__main__":

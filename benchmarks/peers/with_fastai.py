@@ -74,7 +74,7 @@ def main() -> None:
         loss=learn.loss_func,
         fix=lambda fixed: learn.freeze() if fixed else learn.unfreeze(),
         at_once=32,
-        processes=job.threads,
+        processes=1,  # what is read beside is little: changes are made to batches, in this process
     )
     tests = job.test_pictures
     chosen = plan(pace, job.clock.left(), n_train=job.n_train, n_test=len(tests), layers="all", head_epochs=1)

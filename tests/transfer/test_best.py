@@ -320,11 +320,26 @@ def test_many_pictures_are_shown_larger_while_a_training_has_time(data, monkeypa
     config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
     work = _Searching(*data, config, 1, Silent(), Time(1000.0, 0.0, lambda: 0.0))
     (backbone,) = locate_weights(config)
-    monkeypatch.setattr(order, "FEW", 0)
+    first = replace(work.probe(backbone), seconds_each=0.0)
+    size = first.record.size
     monkeypatch.setattr(best, "FEW", 0)
-    monkeypatch.setattr(order, "larger_square", lambda spec, side: spec.input_size + 32)
-    first = work.probe(backbone)
-    others = list(work.more_probes([backbone], first))
-    assert [each.record.size for each in others] == [first.record.size + 32]
-    slow = replace(first, record=replace(first.record, seconds=0.4 * work.left([first])))
-    assert list(work.more_probes([backbone], slow)) == []
+    monkeypatch.setattr(order, "larger_square", lambda spec, side: size + 32)
+    (other,) = work.more_probes([backbone], first)
+    assert (other.record.size, other.record.difference is None) == (size + 32, False)
+    most = best.PROBE_SHARE * work.left([first]) / hurry.scaled(size + 32, size)
+    for share, n_made in ((0.9, 1), (1.1, 0)):
+        slow = replace(first, record=replace(first.record, seconds=share * most))
+        assert len(list(work.more_probes([backbone], slow))) == n_made
+    remembered = replace(first, seconds_each=1.1 * most / len(data[1].train), record=replace(first.record, seconds=1.0))
+    assert list(work.more_probes([backbone], remembered)) == []
+
+
+def test_answers_are_given_more_time_than_was_measured(data):
+    config = TrainConfig.of(QUICK)
+    work = _Searching(*data, config, 1, Silent(), Time(1000.0, 0.0, lambda: 0.0))
+    first = work.probe(*locate_weights(config))
+    slow, quick = (replace(first, seconds_each=seconds) for seconds in (2.0, 1.0))
+    n_test, n_train = len(data[1].test), len(data[1].train)
+    assert work.after([slow, quick]) == pytest.approx(best.RESERVE + best.SLOWER * 3.0 * n_test)
+    judged = best.SLOWER * 2.0 * (n_test + n_train / N_PARTS)
+    assert work.left([quick, slow]) == pytest.approx(1000.0 - work.after([slow, quick]) - judged)

@@ -18,8 +18,8 @@ from handful.finetune import kept_trainings, work_seconds
 from handful.images import read
 from handful.split import split
 from handful.transfer import Time, locate_weights
-from handful.transfer.best import N_PARTS, train_best
-from handful.transfer.layers import train_layers
+from handful.transfer.best import train_best
+from handful.transfer.layers import N_PARTS, train_layers
 
 pytestmark = pytest.mark.usefixtures("every_epoch")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from handful.backbones import find
 from handful.core.records import Split
-from handful.transfer.order import candidates, more_probes, turns
+from handful.transfer.order import candidates, further_probes, turns
 
 LITES = [(find(f"efficientnet-lite{number}"), None) for number in (0, 1, 2)]
 
@@ -38,7 +38,7 @@ def test_networks_take_turns_and_parts_are_left_out_in_order():
 
 def test_many_pictures_with_detail_are_shown_larger_to_all_networks():
     def asked(side, **options):
-        ways = more_probes(LITES, side=side, **{"n_images": 2000, "is_size_given": False, **options})
+        ways = further_probes(LITES, side=side, **{"are_few": False, "is_size_given": False, **options})
         return [(spec.name, options.get("size")) for (spec, _), options in ways]
 
     names = [spec.name for spec, _ in LITES]
@@ -47,10 +47,10 @@ def test_many_pictures_with_detail_are_shown_larger_to_all_networks():
     assert asked(260.0) == [(names[0], 256), (names[1], 256)]
     assert asked(223.0) == []
     assert asked(300.0, is_size_given=True) == []
-    assert asked(300.0, n_images=500)[:2] == [(names[1], None), (names[2], None)]
-    assert all(size is None or size <= 224 for _, size in asked(300.0, n_images=500))
+    assert asked(300.0, are_few=True)[:2] == [(names[1], None), (names[2], None)]
+    assert all(size is None or size <= 224 for _, size in asked(300.0, are_few=True))
 
 
 def test_a_network_of_one_size_is_never_shown_larger_squares():
     rigid = replace(find("efficientnet-lite0"), min_size=224)
-    assert more_probes([(rigid, None)], n_images=2000, side=4000.0, is_size_given=False) == []
+    assert further_probes([(rigid, None)], are_few=False, side=4000.0, is_size_given=False) == []

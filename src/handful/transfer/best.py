@@ -33,7 +33,7 @@ from handful.transfer.judged import Judged, alike, choose, together
 from handful.transfer.layers import N_PARTS, Work, check_layers, train_layers
 from handful.transfer.lpft import FEW, training_options
 from handful.transfer.model import classify
-from handful.transfer.order import N_LAPS, Backbone, Turn, more_probes, turns
+from handful.transfer.order import N_LAPS, Backbone, Turn, further_probes, turns
 from handful.transfer.plan import FeaturePlan, plan_features, taps_to_try, with_options
 from handful.transfer.probe import Trained, train_probe
 from handful.transfer.tries import paired
@@ -42,7 +42,7 @@ RESERVE = 10.0
 """Seconds for what comes after the search but the answers for the test part: heat maps, the model, the report."""
 
 SLOWER = 1.1
-"""How much longer answers may take than was measured, on a machine that also does other things."""
+"""How much longer answers may take than was measured: without it two of five runs with 600 seconds took 602 and 610."""
 
 WORTH = 0.5
 """Share of the time that a training took before which has to be left for the next."""
@@ -56,7 +56,7 @@ TRIED_AT_LEAST, FEWEST_JUDGED = 2, 30
 VIEWS_SHARE, MOST_VIEWS = 0.25, 8
 """Part of the time that is left for showing changed views to the layers that stay, and the most such views."""
 
-TRAINED_SHARE = 0.5
+PROBE_SHARE = 0.5
 """Part of the time that is left which a further probe of many pictures may take, so that a training can follow."""
 
 LONGEST_LOOK = 0.5
@@ -185,13 +185,16 @@ class _Searching:
 
     def more_probes(self, backbones: Sequence[Backbone], first: Judged) -> Iterator[Judged]:
         """Yields further probes while there is time for them: where pictures are many, for a training after each."""
-        n_images = len(self.split.train)
-        ways = more_probes(backbones, n_images=n_images, side=self.side, is_size_given="size" in self.config.given)
-        made, share = [first], 1.0 if n_images <= FEW else TRAINED_SHARE
+        train = self.split.train
+        are_few = len(train) <= FEW
+        ways = further_probes(backbones, are_few=are_few, side=self.side, is_size_given="size" in self.config.given)
+        made = [first]
         for backbone, options in ways:
-            last = made[-1].record
-            needed = last.seconds * max(scaled(options.get("size", last.size), last.size), 1.0)
-            if share * self.left(made) < max(needed, FEWEST_SECONDS):
+            last = made[-1]
+            as_long = max(last.record.seconds, len(train) * last.seconds_each)  # the disk may have known the last one
+            size = options.get("size", last.record.size)
+            needed = max(as_long * max(scaled(size, last.record.size), 1.0), FEWEST_SECONDS)
+            if self.left(made) * (1.0 if are_few else PROBE_SHARE) < needed:
                 return
             made.append(self.probe(backbone, options, first=first))
             yield made[-1]
@@ -283,9 +286,10 @@ class _Searching:
         return float(np.median([min(each.width, each.height) for each in pictures]))
 
     def left(self, made: Sequence[Judged]) -> float:
-        """Returns the seconds that a training may take: less what its own answers take, for which the probe's stand."""
-        judging = len(self.split.train) / N_PARTS * made[0].seconds_each
-        return self.time.left - self.after([*made, made[0]]) - judging
+        """Returns the seconds that a step may take: less its own answers, for which the slowest so far stand."""
+        slowest = max(made, key=lambda each: each.seconds_each)
+        judging = SLOWER * len(self.split.train) / N_PARTS * slowest.seconds_each
+        return self.time.left - self.after([*made, slowest]) - judging
 
     def seconds_each(self, trunk: FrozenTrunk, preprocessing: Preprocessing) -> float:
         """Returns the seconds that a network takes for a picture, once it is open."""

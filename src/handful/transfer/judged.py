@@ -112,8 +112,7 @@ def answers(judged: Sequence[Judged], rows: IntArray | None = None) -> tuple[Int
 def _best_probes(probes: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
     """Returns all probes where their average has a lower log loss than the first one, and that one otherwise.
 
-    The best of them is not asked for: they are many only where pictures are few, and on those one of many is best by
-    chance.
+    The best of them is not asked for: one of many is best by chance, above all where pictures are few.
     """
 
     def loss(some: Sequence[Judged]) -> float:

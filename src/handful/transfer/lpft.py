@@ -31,9 +31,6 @@ SIDES = (4 / 7, 5 / 7, 1.0)
 """Sides of the squares that networks are trained on, over that of their own: of 224 pixels 128, which take a third of
 the time, 160, which take half of it, and all."""
 
-LARGER = 9 / 7
-"""Side of the larger squares that further probes see, over that of the network's own: of 224 pixels 288."""
-
 
 def squares(spec: BackboneSpec, side: float, *, lap: int = 0) -> int:
     """Returns the side of the squares that a network is trained on, a multiple of 32.
@@ -52,28 +49,6 @@ def squares(spec: BackboneSpec, side: float, *, lap: int = 0) -> int:
     """
     first = 1 if side >= SIDES[1] * spec.input_size else 0
     return square_of(spec, SIDES[min(first + lap, len(SIDES) - 1)])
-
-
-def larger_square(spec: BackboneSpec, side: float) -> int:
-    """Returns the side of squares larger than a network's own, as far as pictures fill them; its own where none do.
-
-    Networks are right more often on larger squares than they were trained on, where there is something to be seen
-    (Touvron et al. 2019, arXiv:1906.06423).
-
-    Args:
-        spec: the network.
-        side: of the pictures, as in `squares`.
-
-    Example:
-        >>> from handful.backbones import find
-        >>> larger_square(find("efficientnet-lite0"), 300.0), larger_square(find("efficientnet-lite2"), 300.0)
-        (288, 288)
-        >>> larger_square(find("efficientnet-lite0"), 32.0)
-        224
-    """
-    if spec.min_size == spec.input_size:
-        return spec.input_size
-    return max(min(square_of(spec, LARGER), 32 * int(side / 32)), spec.input_size)
 
 
 def square_of(spec: BackboneSpec, share: float) -> int:

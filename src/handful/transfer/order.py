@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.records import Split
 from handful.transfer.layers import N_PARTS
-from handful.transfer.lpft import FEW, larger_square, squares
+from handful.transfer.lpft import square_of, squares
 from handful.transfer.plan import DEFAULT_BACKBONE
 
 N_LAPS = 2
 """How often every part of the pictures is left out: the second time, networks are trained on larger squares."""
+
+LARGER = 9 / 7
+"""Side of the larger squares that further probes see, over that of the network's own: of 224 pixels 288."""
 
 Backbone = tuple[BackboneSpec, LocatedWeights]
 
@@ -41,21 +44,21 @@ def candidates(backbones: Sequence[Backbone]) -> tuple[Backbone, ...]:
     return (*default, *sorted(worth, key=lambda each: -told[each[0].name]))
 
 
-def more_probes(
-    backbones: Sequence[Backbone], *, n_images: int, side: float, is_size_given: bool
+def further_probes(
+    backbones: Sequence[Backbone], *, are_few: bool, side: float, is_size_given: bool
 ) -> list[tuple[Backbone, dict[str, Any]]]:
-    """Returns what probes are made after the first, which is of the first network: of which one, with which options.
+    """Returns the probes after that of the first network, as pairs of a network and the options that differ.
 
     Where pictures are few, of the other networks, and of all on smaller squares; a network that sees squares of one
     size alone is shown them once. Where they are many, of all on larger squares, if the pictures have that much detail.
 
     Args:
         backbones: in their order.
-        n_images: training pictures.
+        are_few: whether the training pictures are.
         side: of the pictures, in pixels: the median of the shorter ones.
         is_size_given: by the user, who gets no other squares then.
     """
-    if n_images > FEW:
+    if not are_few:
         larger = [(each, larger_square(each[0], side)) for each in backbones]
         return [(each, {"size": size}) for each, size in larger if size > each[0].input_size and not is_size_given]
     ways: list[tuple[Backbone, dict[str, Any]]] = [(each, {}) for each in backbones[1:]]
@@ -67,6 +70,28 @@ def more_probes(
             if (size := squares(each[0], 0.0, lap=lap)) != squares(each[0], 0.0, lap=lap + 1)
         ]
     return ways
+
+
+def larger_square(spec: BackboneSpec, side: float) -> int:
+    """Returns the side of squares larger than a network's own, as far as pictures fill them; its own where none do.
+
+    Things look larger in training than in a test at the same side, because training sees crops of pictures (Touvron et
+    al. 2019, arXiv:1906.06423). A network that takes squares of one size alone keeps it.
+
+    Args:
+        spec: the network.
+        side: of the pictures, as in `squares`.
+
+    Example:
+        >>> from handful.backbones import find
+        >>> larger_square(find("efficientnet-lite0"), 300.0), larger_square(find("efficientnet-lite2"), 300.0)
+        (288, 288)
+        >>> larger_square(find("efficientnet-lite0"), 32.0)
+        224
+    """
+    if spec.min_size == spec.input_size:
+        return spec.input_size
+    return max(min(square_of(spec, LARGER), 32 * int(side / 32)), spec.input_size)
 
 
 def turns(backbones: Sequence[Backbone], split: Split, *, n_laps: int) -> Iterator[Turn]:
