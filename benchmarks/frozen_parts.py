@@ -33,7 +33,7 @@ TEST = 0.25
 """Share of each class that is left aside."""
 
 LITE0, LITE1, LITE2 = ({"backbone": f"efficientnet-lite{number}"} for number in (0, 1, 2))
-LARGER = {"size": 288}
+LARGER, MIRROR = {"size": 288}, {"views": "mirror"}
 
 Probes = tuple[dict[str, Any], ...]
 
@@ -42,14 +42,15 @@ PARTS: dict[str, Probes] = {
     "highest": ({"backbone": "efficientnet-lite0:head"},),
     "ridge": ({"head": "ridge"},),
     "logistic": ({"head": "logistic"},),
-    "mirror": ({"views": "mirror"},),
+    "mirror": (MIRROR,),
     "smaller": ({"size": 160},),
     "larger": (LARGER,),
     "networks": (LITE0, LITE1, LITE2),
-    "networks, larger": (LITE0 | LARGER, LITE1 | LARGER, LITE2 | LARGER),
-    "search": (LITE0, LITE0 | LARGER, LITE2 | LARGER, LITE1 | LARGER),
+    "larger networks": (LITE0 | LARGER, LITE1 | LARGER, LITE2 | LARGER),
+    "mirrored networks": (LITE0 | MIRROR, LITE1 | MIRROR, LITE2 | MIRROR),
+    "larger too": (LITE0, LITE0 | LARGER, LITE1 | LARGER, LITE2 | LARGER),
 }
-"""The probes that are averaged, by the name of the part; "search" is what `--time` makes before it trains layers."""
+"""The probes that are averaged, by the name of the part."""
 
 
 def held_out(table: ImageTable, options: dict[str, Any], *, seed: int, threads: int) -> tuple[Any, Any]:

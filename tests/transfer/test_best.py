@@ -316,22 +316,22 @@ def test_a_network_of_one_size_is_asked_once(data):
     assert [each.record.size for each in work.more_probes([backbone, backbone], first)] == [first.record.size]
 
 
-def test_many_pictures_are_shown_larger_while_a_training_has_time(data, monkeypatch):
+def test_many_pictures_are_shown_to_other_networks_while_a_training_has_time(data, monkeypatch):
     config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
     work = _Searching(*data, config, 1, Silent(), Time(1000.0, 0.0, lambda: 0.0))
     (backbone,) = locate_weights(config)
+    larger = (replace(backbone[0], input_size=2 * backbone[0].input_size), backbone[1])
     first = replace(work.probe(backbone), seconds_each=0.0)
-    size = first.record.size
     monkeypatch.setattr(best, "FEW", 0)
-    monkeypatch.setattr(order, "larger_square", lambda spec, side: size + 32)
-    (other,) = work.more_probes([backbone], first)
-    assert (other.record.size, other.record.difference is None) == (size + 32, False)
-    most = best.PROBE_SHARE * work.left([first]) / hurry.scaled(size + 32, size)
+    monkeypatch.setattr(best, "further_probes", lambda backbones, **known: [(each, {}) for each in backbones[1:]])
+    (other,) = work.more_probes([backbone, larger], first)
+    assert (other.record.what, other.record.difference is None) == ("probe", False)
+    most = best.PROBE_SHARE * work.left([first]) / hurry.scaled(2, 1)
     for share, n_made in ((0.9, 1), (1.1, 0)):
         slow = replace(first, record=replace(first.record, seconds=share * most))
-        assert len(list(work.more_probes([backbone], slow))) == n_made
+        assert len(list(work.more_probes([backbone, larger], slow))) == n_made
     remembered = replace(first, seconds_each=1.1 * most / len(data[1].train), record=replace(first.record, seconds=1.0))
-    assert list(work.more_probes([backbone], remembered)) == []
+    assert list(work.more_probes([backbone, larger], remembered)) == []
 
 
 def test_answers_are_given_more_time_than_was_measured(data):

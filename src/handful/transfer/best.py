@@ -192,7 +192,7 @@ class _Searching:
         for backbone, options in ways:
             last = made[-1]
             as_long = max(last.record.seconds, len(train) * last.seconds_each)  # the disk may have known the last one
-            size = options.get("size", last.record.size)
+            size = options.get("size", self.config.features.size or backbone[0].input_size)
             needed = max(as_long * max(scaled(size, last.record.size), 1.0), FEWEST_SECONDS)
             if self.left(made) * (1.0 if are_few else PROBE_SHARE) < needed:
                 return

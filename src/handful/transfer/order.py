@@ -8,14 +8,11 @@ from typing import Any, NamedTuple
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.records import Split
 from handful.transfer.layers import N_PARTS
-from handful.transfer.lpft import square_of, squares
+from handful.transfer.lpft import squares
 from handful.transfer.plan import DEFAULT_BACKBONE
 
 N_LAPS = 2
 """How often every part of the pictures is left out: the second time, networks are trained on larger squares."""
-
-LARGER = 9 / 7
-"""Side of the larger squares that further probes see, over that of the network's own: of 224 pixels 288."""
 
 Backbone = tuple[BackboneSpec, LocatedWeights]
 
@@ -50,7 +47,8 @@ def further_probes(
     """Returns the probes after that of the first network, as pairs of a network and the options that differ.
 
     Where pictures are few, of the other networks, and of all on smaller squares; a network that sees squares of one
-    size alone is shown them once. Where they are many, of all on larger squares, if the pictures have that much detail.
+    size alone is shown them once. Where they are many, of the other networks whose own squares they fill: trainings
+    are shown smaller ones, and see less of such pictures.
 
     Args:
         backbones: in their order.
@@ -59,8 +57,7 @@ def further_probes(
         is_size_given: by the user, who gets no other squares then.
     """
     if not are_few:
-        larger = [(each, larger_square(each[0], side)) for each in backbones]
-        return [(each, {"size": size}) for each, size in larger if size > each[0].input_size and not is_size_given]
+        return [(each, {}) for each in backbones[1:] if side >= each[0].input_size]
     ways: list[tuple[Backbone, dict[str, Any]]] = [(each, {}) for each in backbones[1:]]
     if not is_size_given:
         ways += [
@@ -70,28 +67,6 @@ def further_probes(
             if (size := squares(each[0], 0.0, lap=lap)) != squares(each[0], 0.0, lap=lap + 1)
         ]
     return ways
-
-
-def larger_square(spec: BackboneSpec, side: float) -> int:
-    """Returns the side of squares larger than a network's own, as far as pictures fill them; its own where none do.
-
-    Things look larger in training than in a test at the same side, because training sees crops of pictures (Touvron et
-    al. 2019, arXiv:1906.06423). A network that takes squares of one size alone keeps it.
-
-    Args:
-        spec: the network.
-        side: of the pictures, as in `squares`.
-
-    Example:
-        >>> from handful.backbones import find
-        >>> larger_square(find("efficientnet-lite0"), 300.0), larger_square(find("efficientnet-lite2"), 300.0)
-        (288, 288)
-        >>> larger_square(find("efficientnet-lite0"), 32.0)
-        224
-    """
-    if spec.min_size == spec.input_size:
-        return spec.input_size
-    return max(min(square_of(spec, LARGER), 32 * int(side / 32)), spec.input_size)
 
 
 def turns(backbones: Sequence[Backbone], split: Split, *, n_laps: int) -> Iterator[Turn]:
