@@ -16,7 +16,7 @@ from handful.core.progress import Silent
 from handful.core.search import Attempt
 from handful.images import read
 from handful.split import split
-from handful.transfer import Time, best, hurry, layers, locate_weights, located, order, probe, settled
+from handful.transfer import Time, best, hurry, layers, locate_weights, located, order, plan, probe, settled
 from handful.transfer.best import _Searching, train_best
 from handful.transfer.judged import Judged
 from handful.transfer.layers import N_PARTS
@@ -320,13 +320,15 @@ def test_many_pictures_are_shown_to_other_networks_while_a_training_has_time(dat
     config = TrainConfig.of({name: value for name, value in QUICK.items() if name != "size"})
     work = _Searching(*data, config, 1, Silent(), Time(1000.0, 0.0, lambda: 0.0))
     (backbone,) = locate_weights(config)
+    monkeypatch.setattr(plan, "MIRROR_LIMIT", 0)
     larger = (replace(backbone[0], input_size=2 * backbone[0].input_size), backbone[1])
     first = replace(work.probe(backbone), seconds_each=0.0)
     monkeypatch.setattr(best, "FEW", 0)
-    monkeypatch.setattr(best, "further_probes", lambda backbones, **known: [(each, {}) for each in backbones[1:]])
+    monkeypatch.setattr(best, "further_probes", lambda backbones, **known: [(backbones[1], {"views": "mirror"})])
     (other,) = work.more_probes([backbone, larger], first)
     assert (other.record.what, other.record.difference is None) == ("probe", False)
-    most = best.PROBE_SHARE * work.left([first]) / hurry.scaled(2, 1)
+    assert [len(each.trained.model.members[0].views) for each in (first, other)] == [1, 2]
+    most = best.PROBE_SHARE * work.left([first]) / hurry.scaled(2, 1) / 2
     for share, n_made in ((0.9, 1), (1.1, 0)):
         slow = replace(first, record=replace(first.record, seconds=share * most))
         assert len(list(work.more_probes([backbone, larger], slow))) == n_made

@@ -38,12 +38,12 @@ def test_networks_take_turns_and_parts_are_left_out_in_order():
 
 def asked(side, **options):
     ways = further_probes(LITES, side=side, **{"are_few": False, "is_size_given": False, **options})
-    return [(spec.name[-5:], options.get("size")) for (spec, _), options in ways]
+    return [(spec.name[-5:], options.get("size", options.get("views"))) for (spec, _), options in ways]
 
 
 def test_many_pictures_are_shown_to_the_other_networks_whose_squares_they_fill():
-    assert asked(300.0) == [("lite1", None), ("lite2", None)]
-    assert asked(259.0) == [("lite1", None)]
+    assert asked(300.0) == [("lite1", "mirror"), ("lite2", "mirror")]
+    assert asked(259.0) == [("lite1", "mirror")]
     assert asked(32.0) == []
 
 

@@ -25,7 +25,7 @@ from handful.core.progress import Progress
 from handful.core.records import FloatArray, ImageTable, IntArray, Picture, Resolved, Split
 from handful.core.search import Attempt, Search
 from handful.evaluate import log_loss
-from handful.features import RESAMPLING, FrozenTrunk, Interpolation, Preprocessing, n_missing
+from handful.features import RESAMPLING, VIEWS, FrozenTrunk, Interpolation, Preprocessing, n_missing
 from handful.transfer.clock import Time
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.hurry import SHORT, FirstProbe, scaled, seconds_each
@@ -191,9 +191,12 @@ class _Searching:
         made = [first]
         for backbone, options in ways:
             last = made[-1]
+            (member,) = last.trained.model.members
             as_long = max(last.record.seconds, len(train) * last.seconds_each)  # the disk may have known the last one
             size = options.get("size", self.config.features.size or backbone[0].input_size)
-            needed = max(as_long * max(scaled(size, last.record.size), 1.0), FEWEST_SECONDS)
+            views = VIEWS[options["views"]] if "views" in options else member.views
+            growth = scaled(size, last.record.size) * len(views) / len(member.views)
+            needed = max(as_long * max(growth, 1.0), FEWEST_SECONDS)
             if self.left(made) * (1.0 if are_few else PROBE_SHARE) < needed:
                 return
             made.append(self.probe(backbone, options, first=first))

@@ -47,8 +47,8 @@ def further_probes(
     """Returns the probes after that of the first network, as pairs of a network and the options that differ.
 
     Where pictures are few, of the other networks, and of all on smaller squares; a network that sees squares of one
-    size alone is shown them once. Where they are many, of the other networks whose own squares they fill: trainings
-    are shown smaller ones, and see less of such pictures.
+    size alone is shown them once. Where they are many, of the other networks whose own squares they fill, with
+    their mirror images: trainings are shown smaller squares, and see less of such pictures.
 
     Args:
         backbones: in their order.
@@ -57,7 +57,7 @@ def further_probes(
         is_size_given: by the user, who gets no other squares then.
     """
     if not are_few:
-        return [(each, {}) for each in backbones[1:] if side >= each[0].input_size]
+        return [(each, {"views": "mirror"}) for each in backbones[1:] if side >= each[0].input_size]
     ways: list[tuple[Backbone, dict[str, Any]]] = [(each, {}) for each in backbones[1:]]
     if not is_size_given:
         ways += [
