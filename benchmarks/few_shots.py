@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 import handful
 from benchmarks.cifar_five import CLASSES
+from benchmarks.paired import standard_error
 from benchmarks.peers.run import read_seeds
 from benchmarks.record import record
 from handful.backbones import find, locate
@@ -116,7 +117,7 @@ def main() -> None:
         "time": given.time,
         "accuracy": {name: float(np.mean(values)) for name, values in right.items()},
         "gain": float(gains.mean()),
-        "standard_error": float(gains.std(ddof=1) / np.sqrt(len(gains))),
+        "standard_error": standard_error(gains),
         "worse_in": int((gains < 0).sum()),
         "longest_seconds": round(max(taken), 1),
     }

@@ -1,4 +1,4 @@
-"""Figures of parts that are changed alone, against the whole, on the same draws."""
+"""Means over draws: their standard errors, and parts that are changed alone against the whole on the same draws."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from handful.core.records import FloatArray
+
 WHOLE = "whole"
 """The name of what all parts are compared with."""
+
+
+def standard_error(values: Sequence[float] | FloatArray) -> float:
+    """Returns that of the mean of some values, two or more."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def compared(found: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
@@ -22,7 +29,7 @@ def compared(found: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
         part: {
             "mean": float(np.mean(values)),
             "difference": float(np.mean(values - whole)),
-            "standard_error": float(np.std(values - whole, ddof=1) / np.sqrt(len(whole))) if len(whole) > 1 else None,
+            "standard_error": standard_error(values - whole) if len(whole) > 1 else None,
         }
         for part, values in found.items()
     }

@@ -19,6 +19,7 @@ import numpy as np
 
 import handful
 from benchmarks.cifar_five import CLASSES
+from benchmarks.paired import standard_error
 from benchmarks.record import record
 from handful.cli.demo import LabelMap, solar_cells, write_table
 
@@ -44,7 +45,7 @@ def measured(data: Any, **options: Any) -> dict[str, Any]:
         **{way: [round(float(each), 4) for each in own] for way, own in accuracies.items()},
         "taken": [run.options["backbone"].value.rpartition(":")[2] for run in runs["chosen"]],
         "gain": round(float(gains.mean()), 4),
-        "standard_error": round(float(gains.std(ddof=1) / np.sqrt(len(gains))), 4),
+        "standard_error": round(standard_error(gains), 4),
         "n_train": len(runs["chosen"][0].split.train),
         "n_test": runs["chosen"][0].evaluation.n_test,
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import handful
+from benchmarks.paired import standard_error
 from benchmarks.record import record
 from handful.cli.demo import LabelMap, solar_cells, write_table
 
@@ -27,7 +28,7 @@ if __name__ == "__main__":
         f"solar cells: mean test accuracy of 5 splits 75/25 is {LIMIT} or more",
         figures={
             "mean": round(float(np.mean(accuracies)), 4),
-            "standard_error": round(float(np.std(accuracies, ddof=1) / np.sqrt(len(accuracies))), 4),
+            "standard_error": round(standard_error(accuracies), 4),
             "accuracies": [round(accuracy, 4) for accuracy in accuracies],
             "held_out": [round(run.held_out.accuracy, 4) for run in runs],
             "heads": [run.heads[0].kind for run in runs],

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import handful
+from benchmarks.paired import standard_error
 from benchmarks.record import record
 from handful.cli.demo import LabelMap, solar_cells, write_table
 from handful.core.advice import Decision, TransferPlan
@@ -84,7 +85,7 @@ def conclude(which: str, runs: list[dict[str, object]]) -> None:
     """Records the mean and the standard error of each way, and whether the recommended one is as good as the best."""
     scores = {way: np.array([float(run["accuracy"]) for run in runs if run["way"] == way]) for way in WAYS}
     means = {way: float(np.mean(values)) for way, values in scores.items()}
-    errors = {way: float(np.std(values, ddof=1) / np.sqrt(len(values))) for way, values in scores.items()}
+    errors = {way: standard_error(values) for way, values in scores.items()}
     recommended = {str(run["way"]) for run in runs if run["recommended"]}
     best = max(means, key=means.__getitem__)
     behind = max(means[best] - means[way] for way in recommended)
