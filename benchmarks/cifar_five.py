@@ -30,7 +30,7 @@ if __name__ == "__main__":
         figures[backbone] = {
             "accuracy": run.evaluation.accuracy,
             "interval": run.evaluation.accuracy_interval,
-            "held_out": run.held_out.accuracy,
+            "held_out": run.held_out and run.held_out.accuracy,
             "n_train": len(run.split.train),
             "n_test": run.evaluation.n_test,
             "options": {name: run.options[name].value for name in ("interpolation", "views", "head")},

@@ -68,7 +68,7 @@ def plain(folder: Path) -> Mapping[str, float]:
 
 def features(folder: Path) -> tuple[FloatArray, list[str]]:
     """Returns the features of a folder's pictures, float64 (N, D), and their classes."""
-    paths, spec = sorted(folder.glob("*/*.jpg")), find(NETWORK)
+    paths, spec = sorted(folder.glob("*/*")), find(NETWORK)
     values, unreadable = extract_unchecked(
         trunk_from_weights(spec, locate(spec), threads=2, progress=Silent()),
         [found for path in paths for found in open_place(path).find()],

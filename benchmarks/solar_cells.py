@@ -30,7 +30,7 @@ if __name__ == "__main__":
             "mean": round(float(np.mean(accuracies)), 4),
             "standard_error": round(standard_error(accuracies), 4),
             "accuracies": [round(accuracy, 4) for accuracy in accuracies],
-            "held_out": [round(run.held_out.accuracy, 4) for run in runs],
+            "held_out": [round(run.held_out.accuracy, 4) for run in runs if run.held_out],
             "heads": [run.heads[0].kind for run in runs],
             "majority_baseline": round(runs[0].evaluation.majority_baseline, 4),
             "n_train": len(runs[0].split.train),

@@ -48,7 +48,8 @@ def flip(run: handful.Result, seed: int, table: Path) -> IntArray:
 
 def judged(run: handful.Result, flipped: IntArray) -> dict[str, float]:
     """Returns where the flipped pictures are in the ranking."""
-    rows = run.run.split.train
+    rows, held_out = run.run.split.train, run.run.held_out
+    assert held_out is not None
     proba = np.mean([head.held_out_proba for head in run.run.heads], axis=0)
     doubts = doubt_labels(proba, run.run.table.labels[rows])
     is_flipped = np.isin(rows, flipped)[doubts.order]
@@ -60,7 +61,7 @@ def judged(run: handful.Result, flipped: IntArray) -> dict[str, float]:
         "flipped_of_flagged": float(flagged.mean()),
         "flagged_of_flipped": float(flagged.sum() / len(flipped)),
         "flipped_of_first_50": float(is_flipped[:50].mean()),
-        "held_out_accuracy": run.run.held_out.accuracy,
+        "held_out_accuracy": held_out.accuracy,
         "test_accuracy": run.evaluation.accuracy,
     }
 

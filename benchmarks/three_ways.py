@@ -54,7 +54,7 @@ def main(which: str, data: Path) -> None:
                     "seed": seed,
                     "recommended": way == decision.plan.strategy,
                     "accuracy": round(run.evaluation.accuracy, 4),
-                    "held_out": round(run.held_out.accuracy, 4),
+                    "held_out": run.held_out and round(run.held_out.accuracy, 4),
                     "n_test": run.evaluation.n_test,
                     "freeze": plan.freeze,
                     "updates": [(t.best_step, len(t.iterations)) for t in run.training],

@@ -13,6 +13,13 @@ def graded(n_images, *, seed=0):
     return np.c_[confidence, 1.0 - confidence], (rng.random(n_images) > confidence).astype(np.int64)
 
 
+def test_of_no_pictures_nothing_is_promised():
+    proba, labels = np.zeros((0, 3)), np.zeros(0, dtype=np.int64)
+    rule = choose_answering(proba, labels, risk=0.1)
+    assert (rule.confidence, rule.n_held_out) == (None, 0)
+    assert risk_curve(proba, labels) == ()
+
+
 def test_the_longest_head_whose_exact_bound_is_within_the_risk_is_answered():
     proba, labels = graded(400)
     rule = choose_answering(proba, labels, risk=0.1)

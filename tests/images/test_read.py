@@ -138,10 +138,18 @@ def test_one_image_in_every_class_is_an_error(tmp_path):
         read(tmp_path, CONFIG)
 
 
+def test_one_image_of_a_class_is_enough_beside_a_test_part(tmp_path):
+    draw_folder(tmp_path / "train", per_class=1, size=8)
+    draw_folder(tmp_path / "test", per_class=2, size=8, seed=1)
+    table = read(tmp_path, CONFIG)
+    assert [picture.part for picture in table.pictures].count("train") == 3
+
+
 def test_a_class_of_one_image_among_others_is_an_error_that_offers_to_drop_it(photos):
     touch(photos / "rust" / "1.png")
     with pytest.raises(
-        DataError, match=r"class 'rust' has 1 image in .*; a split needs at least 2.*--drop-small-classes"
+        DataError,
+        match=r"class 'rust' has 1 image in .*; it takes 2, one to learn.*one to test.*--drop-small-classes",
     ):
         read(photos, CONFIG)
     table = read(photos, ReadingConfig(drop_small_classes=True))

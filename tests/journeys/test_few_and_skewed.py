@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import shutil
 
 import numpy as np
@@ -58,12 +59,54 @@ def test_pictures_that_cannot_be_told_apart_are_refused_with_a_reason(tmp_path):
         handful.train(folder, tmp_path / "run", **QUICK)
 
 
+@pytest.fixture
+def singles(tmp_path):
+    """One picture of each shape to learn from, and 8 to test with."""
+    draw_folder(tmp_path / "singles" / "train", per_class=1, size=32)
+    draw_folder(tmp_path / "singles" / "test", per_class=8, size=32, seed=1)
+    return tmp_path / "singles"
+
+
+def test_one_picture_of_a_class_is_learnt_and_nothing_is_said_to_be_known(command, singles, tmp_path):
+    code, out, err = command("train", singles, "--backbone", "toy", "--out", "run")
+    assert code == 0, err
+    assert "no training picture could be held out" in out
+    assert "Next: add a second training picture of every class" in out
+    assert "settings are typical ones instead of chosen ones" in out
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["held_out"]["n"], result["suspects"]["n"], result["trust"]["growth"]) == (0, 0, None)
+    assert result["head"][0]["kind"] == "ridge"
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Held-out accuracy" not in page
+    assert "No picture could be held out to choose by" in page
+    assert not re.search(r"\bnan\b", re.sub(r'"data:[^"]*"', "", page))
+    answers = json.loads(command("predict", "run", singles / "test", "--json")[1])["predictions"]
+    assert len(answers) == 24
+    assert all(each["unsure"] for each in answers)
+
+
+@pytest.mark.parametrize(
+    "options", [("--strategy", "auto"), ("--strategy", "best"), ("--views", "mirror")], ids=" ".join
+)
+def test_one_picture_of_a_class_goes_every_way_that_needs_no_other(command, singles, options):
+    code, out, err = command("train", singles, "--backbone", "toy", *options)
+    assert code == 0, err
+    assert "no training picture could be held out" in out
+
+
+def test_one_picture_of_a_class_is_not_enough_to_train_layers(command, singles):
+    code, _, err = command("train", singles, "--backbone", "toy", "--strategy", "freeze")
+    assert code == 2
+    assert "can be spared to validate with" in err
+    assert "Add pictures, or a validation part" in err
+
+
 @pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(("n_classes", "per_class"), [(2, 2), (10, 5)])
 def test_the_smallest_and_the_largest_of_these_have_a_whole_report(tmp_path, n_classes, per_class):
     names = [f"{kind}{number}" for number in range(2) for kind in CORNERS][:n_classes]
     draw_folder(tmp_path / "few", classes=names, per_class=per_class, size=32)
-    result = handful.train(tmp_path / "few", tmp_path / "run", head="linear", **QUICK)
+    result = handful.train(tmp_path / "few", tmp_path / "run", head="ridge", **QUICK)
     assert "test pictures right" in handful.report.summary(result.run).splitlines()[0]
     assert result.report.stat().st_size > 0
 

@@ -243,7 +243,7 @@ def test_from_scratch_no_weights_are_needed_and_none_are_used(command, photos, t
     options = json.loads((tmp_path / "without" / "config.json").read_text())
     assert options["interpolation"] == {
         "value": "bilinear",
-        "reason": "what the network is usually shown; random weights could not tell",
+        "reason": "what the network is usually shown; nothing could be tried",
     }
     assert load_file(tmp_path / "without" / "model" / "trunk-0.safetensors")["stem.0.weight"].any()
     assert json.loads(command("predict", "without", photos, "--json")[1])["predictions"]

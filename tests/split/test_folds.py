@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handful.split import folds
+from handful.split import can_be_judged, folds
 
 
 @settings(max_examples=50, deadline=None)
@@ -27,3 +27,14 @@ def test_the_seed_decides():
     labels, units = np.zeros(50, dtype=int), np.arange(50)
     assert (folds(labels, units, n_folds=5, seed=1) == folds(labels, units, n_folds=5, seed=1)).all()
     assert (folds(labels, units, n_folds=5, seed=1) != folds(labels, units, n_folds=5, seed=2)).any()
+
+
+def test_the_only_unit_of_a_class_cannot_be_judged():
+    labels = np.array([0, 0, 1, 1, 1, 2, 3, 3])
+    units = np.array([0, 0, 1, 1, 2, 3, 4, 5])
+    assert can_be_judged(labels, units).tolist() == [False, False, True, True, True, False, True, True]
+
+
+def test_of_no_rows_none_can_be_judged():
+    none = np.zeros(0, dtype=np.int64)
+    assert can_be_judged(none, none).shape == (0,)

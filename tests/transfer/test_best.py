@@ -345,3 +345,21 @@ def test_answers_are_given_more_time_than_was_measured(data):
     assert work.after([slow, quick]) == pytest.approx(best.RESERVE + best.SLOWER * 3.0 * n_test)
     judged = best.SLOWER * 2.0 * (n_test + n_train / N_PARTS)
     assert work.left([quick, slow]) == pytest.approx(1000.0 - work.after([slow, quick]) - judged)
+
+
+def test_where_nothing_can_be_judged_the_probes_of_all_networks_are_averaged(data, toy, monkeypatch):
+    table, parts = data
+    first = [parts.train[table.labels[parts.train] == label][0] for label in range(3)]
+    few = replace(parts, train=np.array(first))
+    told = Told()
+    config = TrainConfig.of({**QUICK, "strategy": "best"})
+    (network,) = locate_weights(config)
+    shallow = replace(toy, name="toy-shallow", taps=(toy.taps[1],)), network[1]
+    given = {"threads": 1, "progress": told, "backbones": (network, shallow)}
+    found = train_best(table, few, config, time=Time.given(TrainConfig()), **given)
+    assert [member.trunk.spec.name for member in found.model.members] == ["toy", "toy-shallow"]
+    assert (len(found.held_out), found.search) == (0, None)
+    assert "nothing can be held out to judge by" in told.lines[0]
+    short = replace(config, finetune=replace(config.finetune, time="1s"))
+    alone = train_best(table, few, short, time=Time.given(short), **given)
+    assert [member.trunk.spec.name for member in alone.model.members] == ["toy"]

@@ -34,4 +34,4 @@ def test_the_filter_is_tried_where_it_matters_and_something_can_be_tried(picture
     assert "0.5000, against 0.7000" in tried.options["interpolation"].reason
     untried = plan(pictures, held_out_loss=None)
     assert untried.preprocessing.interpolation == "bilinear"
-    assert "random weights could not tell" in untried.options["interpolation"].reason
+    assert "nothing could be tried" in untried.options["interpolation"].reason

@@ -10,7 +10,7 @@ import pytest
 import handful
 from handful.backbones import catalog
 from handful.core.config import SplitConfig, TrainConfig
-from handful.core.errors import ConfigError, WeightsError
+from handful.core.errors import ConfigError, DataError, WeightsError
 from handful.core.progress import Silent
 from handful.core.ranking import Ranked
 from handful.evaluate import wilson_interval
@@ -212,3 +212,11 @@ def test_best_is_refused_where_it_means_nothing(networks, photos, tmp_path):
         handful.run_study(photos, tmp_path / "study", vary=["lr=1e-3,1e-2"], backbone="best", head="C")
     with pytest.raises(ConfigError, match="all networks at hand are ranked"):
         handful.rank_backbones(photos, backbone="toy")
+
+
+def test_networks_are_not_ranked_by_one_picture_of_a_class(data):
+    table, parts = data
+    first = [parts.train[table.labels[parts.train] == label][0] for label in range(3)]
+    few = dataclasses.replace(parts, train=np.array(first))
+    with pytest.raises(DataError, match=r"no class has two .* name a network with --backbone"):
+        ranked((table, few))

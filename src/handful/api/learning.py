@@ -34,10 +34,13 @@ from handful.transfer import (
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A model, and its figures on the pictures it learnt from, each answered by a model that did not see it."""
+    """A model, and its figures on the pictures it learnt from, each answered by a model that did not see it.
+
+    None where no class has two pictures to be held out from each other.
+    """
 
     model: Model
-    held_out: Evaluation
+    held_out: Evaluation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ def learn(data: Given, config: TrainConfig) -> Learnt:
         way = choose_way(table, everything, config, backbones=backbones, threads=threads, progress=progress)
         trained = train_way(table, everything, way, time=time, threads=threads, progress=progress)
     labels = table.labels
+    if not len(trained.held_out):
+        return Learnt(trained.model, None)
     held_out = evaluate(trained.held_out_proba, labels[trained.held_out], classes=table.classes, train_labels=labels)
     return Learnt(trained.model, held_out)
 

@@ -167,7 +167,7 @@ def train(
             weights=trained.weights,
             heads=trained.heads,
             evaluation=measure(test.proba, parts.test),
-            held_out=measure(trained.held_out_proba, trained.held_out),
+            held_out=measure(trained.held_out_proba, trained.held_out) if len(trained.held_out) else None,
             test_proba=test.proba,
             stages=clock.stages(),
             versions=versions(),

@@ -222,7 +222,7 @@ class FittedHead:
         penalty: the regularisation strength that was chosen; of the first part for an average.
         held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
             see them (leave-one-out or cross-validation), after the temperature.
-        held_out_loss: their log loss as `choose_temperature` measures it; what heads are compared by.
+        held_out_loss: their log loss as `heads.Judge` measures it; what heads are compared by.
         search: one entry per strength tried, with its out-of-sample log loss and accuracy.
         rivals: the other kinds that were tried, with their held-out loss, the lowest first.
     """
@@ -339,7 +339,7 @@ class Run:
         weights: one entry per backbone.
         heads: one fitted head per backbone, in the same order.
         evaluation: figures on the test part, read once.
-        held_out: figures on the training part by models that did not see the picture; what choices were made with.
+        held_out: figures on training pictures by models that did not see the picture; what choices were made with.
         validation: figures on the user's own validation part, where there is one and nothing was chosen with it.
         training: how the layers were trained, one per network that was; empty where only output layers were solved for.
         search: what the time was spent on, where it was given (`--time`, `--strategy best`).
@@ -364,7 +364,7 @@ class Run:
     weights: tuple[WeightsUsed, ...]
     heads: tuple[FittedHead, ...]
     evaluation: Evaluation
-    held_out: Evaluation
+    held_out: Evaluation | None
     test_proba: FloatArray
     stages: tuple[Stage, ...]
     versions: dict[str, str]

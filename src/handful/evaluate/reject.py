@@ -56,14 +56,14 @@ def answers_needed(risk: float) -> int:
 
 
 def risk_curve(proba: FloatArray, labels: IntArray) -> tuple[RiskPoint, ...]:
-    """Returns what each level of confidence gives, the highest first (El-Yaniv and Wiener 2010).
+    """Returns what each level of confidence gives, the highest first (El-Yaniv and Wiener 2010); empty for no picture.
 
     Args:
         proba: float64 (N, C), rows sum to 1.
         labels: int64 (N,).
     """
     confidence, n_wrong = _by_confidence(proba, labels)
-    ends = np.flatnonzero(np.r_[confidence[1:] < confidence[:-1], True])
+    ends = np.flatnonzero(np.r_[confidence[1:] < confidence[:-1], True][: len(labels)])
     return tuple(
         RiskPoint(float(confidence[end]), (end + 1) / len(labels), float(n_wrong[end] / (end + 1)))
         for end in ends.tolist()

@@ -10,7 +10,8 @@ import numpy as np
 import scipy.linalg
 
 from handful.core.records import FeatureArray, FittedHead, FloatArray, Head, IntArray, KernelPart
-from handful.heads.probability import choose_temperature, softmax
+from handful.heads.judge import Judge
+from handful.heads.probability import softmax
 from handful.heads.ridge import blocks_of
 
 SHARPNESSES = (1.0, 2.0, 4.0)
@@ -45,7 +46,7 @@ def fit_kernel(
     unit_length = float(np.median(distances[np.triu_indices(len(labels), 1)])) if len(labels) > 1 else 1.0
     unit_length = unit_length or 1.0
     targets = np.eye(n_classes)[labels] - 1.0 / n_classes
-    blocks = list(blocks_of(units))
+    blocks, judge = list(blocks_of(units)), Judge.of(labels, units, weights)
     counts = np.ones(len(labels)) if weights is None else weights
     search: list[dict[str, float]] = []
     best: tuple[float, float, float, float, FloatArray, FloatArray] | None = None
@@ -55,8 +56,8 @@ def fit_kernel(
         nonlocal best
         np.exp(np.multiply(distances, -sharpness, out=kernel), out=kernel)
         weight, held_out = _solve(kernel, penalty / counts, targets, blocks=blocks)
-        temperature, loss = choose_temperature(held_out, labels, weights)
-        accuracy = float(np.mean(held_out.argmax(axis=1) == labels))
+        temperature, loss = judge.choose_temperature(held_out)
+        accuracy = judge.accuracy(held_out)
         search.append({"penalty": penalty, "sharpness": sharpness, "log_loss": loss, "accuracy": accuracy})
         if best is None or loss < best[0]:
             best = (loss, sharpness, penalty, temperature, weight, held_out)

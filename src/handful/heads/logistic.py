@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from handful.core.records import FittedHead, FloatArray, Head, IntArray
-from handful.heads.probability import choose_temperature, softmax
+from handful.heads.judge import Judge
+from handful.heads.probability import softmax
 from handful.heads.spectrum import Spectrum
 from handful.split import folds
 
@@ -79,7 +80,8 @@ def fit_logistic(
     fold_of = folds(labels, units, n_folds=N_FOLDS, seed=seed)
     penalties = PENALTIES * spectrum.mean_square
     held_out = _held_out_scores(spectrum, labels, penalties, n_classes=n_classes, fold_of=fold_of)
-    temperatures, losses = zip(*(choose_temperature(scores, labels, weights) for scores in held_out), strict=True)
+    judge = Judge.of(labels, units, weights)
+    temperatures, losses = zip(*(judge.choose_temperature(scores) for scores in held_out), strict=True)
     best = int(np.argmin(losses))
     every_row = spectrum.roots[:, None] ** 2 / len(labels)
     problems = _problems(spectrum, labels, every_row, penalties[best : best + 1], n_classes=n_classes)
@@ -95,7 +97,7 @@ def fit_logistic(
             {
                 "penalty": float(penalty),
                 "log_loss": loss,
-                "accuracy": float(np.mean(scores.argmax(axis=1) == labels)),
+                "accuracy": judge.accuracy(scores),
             }
             for penalty, loss, scores in zip(penalties, losses, held_out, strict=True)
         ),

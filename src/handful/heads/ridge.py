@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from handful.core.records import FittedHead, FloatArray, Head, IntArray
-from handful.heads.probability import choose_temperature, softmax
+from handful.heads.judge import Judge
+from handful.heads.probability import softmax
 from handful.heads.spectrum import Spectrum
 
 PENALTIES = np.logspace(-4.0, 3.0, 29)
@@ -15,7 +16,13 @@ PENALTIES = np.logspace(-4.0, 3.0, 29)
 
 
 def fit_ridge(
-    spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: IntArray, weights: FloatArray | None = None
+    spectrum: Spectrum,
+    labels: IntArray,
+    *,
+    n_classes: int,
+    units: IntArray,
+    weights: FloatArray | None = None,
+    penalties: Sequence[float] | FloatArray = PENALTIES,
 ) -> FittedHead:
     """Returns the ridge head whose exactly held-out predictions have the least log loss.
 
@@ -31,7 +38,9 @@ def fit_ridge(
         n_classes: C.
         units: int64 (N,): rows with equal numbers (views of one picture, duplicates, groups) are held out together.
         weights: float64 (N,), positive, mean 1: how much each row counts; all alike where None.
+        penalties: tried, in the units of `PENALTIES`; a single one where no row can be judged.
     """
+    judge = Judge.of(labels, units, weights)
     targets = np.eye(n_classes)[labels]
     roots = spectrum.roots[:, None]
     offset = targets.mean(axis=0) if weights is None else weights @ targets / weights.sum()
@@ -40,12 +49,12 @@ def fit_ridge(
     blocks = list(blocks_of(units))
     best: tuple[float, float, float, FloatArray] | None = None
     search = []
-    for penalty in PENALTIES * spectrum.mean_square:
+    for penalty in np.asarray(penalties) * spectrum.mean_square:
         shrink = spectrum.values**2 / (spectrum.values**2 + penalty)
         scores = held_out_scores(spectrum.left, shrink, projected, centred, blocks=blocks, roots=roots) / roots + offset
-        temperature, loss = choose_temperature(scores, labels, weights)
-        accuracy = float(np.mean(scores.argmax(axis=1) == labels))
-        search.append({"penalty": float(penalty), "log_loss": loss, "accuracy": accuracy})
+        temperature, loss = judge.choose_temperature(scores)
+        if judge.rows.any():
+            search.append({"penalty": float(penalty), "log_loss": loss, "accuracy": judge.accuracy(scores)})
         if best is None or loss < best[0]:
             best = (loss, float(penalty), temperature, scores)
     assert best is not None

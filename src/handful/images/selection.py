@@ -17,7 +17,7 @@ from handful.images.layout import Layout, Placed, some
 from handful.images.relabel import relabel
 
 MIN_PER_CLASS = 2
-"""Pictures of a class to learn from: one to train with, and one to be held out when settings are chosen."""
+"""Pictures of a class: one to train with, and one to test with. One is enough where there is a test part already."""
 
 
 def select(layout: Layout, config: ReadingConfig, root: Path) -> Layout:
@@ -89,7 +89,7 @@ def check_classes(layout: Layout, root: Path, *, drop_small: bool, lost: Mapping
     Args:
         layout: what is to be used.
         root: for messages.
-        drop_small: leave out classes with fewer than `MIN_PER_CLASS` pictures to learn from, instead of stopping.
+        drop_small: leave out classes with fewer pictures to learn from than it takes, instead of stopping.
         lost: pictures per class that could not be read and are not in the layout any more.
 
     Raises:
@@ -101,11 +101,12 @@ def check_classes(layout: Layout, root: Path, *, drop_small: bool, lost: Mapping
     names = sorted({picture.class_name for picture in layout.placed} | set(lost))
     _refuse_twins(names, root)
     _refuse_untrained([name for name in names if not n_learn[name] and name not in lost], layout, root)
-    small = [name for name in names if n_learn[name] < MIN_PER_CLASS]
+    least = 1 if any(picture.part == "test" for picture in layout.placed) else MIN_PER_CLASS
+    small = [name for name in names if n_learn[name] < least]
     if small and not drop_small:
-        raise _too_small(small, names, n_learn, lost=lost, root=root)
+        raise _too_small(small, names, n_learn, least=least, lost=lost, root=root)
     if small:
-        layout = _without_classes(layout, small)
+        layout = _without_classes(layout, small, least=least)
     kept = [name for name in names if name not in small]
     if len(kept) < 2:
         raise _too_few_classes(kept, small, root)
@@ -159,22 +160,34 @@ def _refuse_untrained(names: Sequence[str], layout: Layout, root: Path) -> None:
 
 
 def _too_small(
-    small: Sequence[str], names: Sequence[str], n_learn: Mapping[str, int], *, lost: Mapping[str, int], root: Path
+    small: Sequence[str],
+    names: Sequence[str],
+    n_learn: Mapping[str, int],
+    *,
+    least: int,
+    lost: Mapping[str, int],
+    root: Path,
 ) -> DataError:
     def counted(name: str) -> str:
         n_images = n_learn.get(name, 0)
         gone = f" ({lost[name]} more cannot be read)" if lost.get(name) else ""
         return f"{name!r} has {n_images} image{'' if n_images == 1 else 's'}{gone}"
 
+    fewer = _fewer(least)
     if len(small) == len(names):
         return DataError(
-            f"every class in {root} has fewer than {MIN_PER_CLASS} images to learn from: "
+            f"every class in {root} has {fewer} to learn from: "
             f"{some([counted(name) for name in small])}. Add images; 10 for each class are a fair start."
         )
+    need = f"at least {least} to learn from" if least == 1 else f"{least}, one to learn from and one to test with"
     return DataError(
-        f"class {some([counted(name) for name in small])} in {root}; a split needs at least {MIN_PER_CLASS} to learn "
-        "from. Add images or pass --drop-small-classes."
+        f"class {some([counted(name) for name in small])} in {root}; it takes {need}. Add images or pass "
+        "--drop-small-classes."
     )
+
+
+def _fewer(least: int) -> str:
+    return "no image" if least == 1 else f"fewer than {least} images"
 
 
 def _too_few_classes(kept: Sequence[str], small: Sequence[str], root: Path) -> DataError:
@@ -187,10 +200,10 @@ def _too_few_classes(kept: Sequence[str], small: Sequence[str], root: Path) -> D
     )
 
 
-def _without_classes(layout: Layout, small: Sequence[str]) -> Layout:
-    reason = f"its class has fewer than {MIN_PER_CLASS} images to learn from (--drop-small-classes)"
+def _without_classes(layout: Layout, small: Sequence[str], *, least: int) -> Layout:
+    reason = f"its class has {_fewer(least)} to learn from (--drop-small-classes)"
     dropped = [Skipped(picture.name, reason) for picture in layout.placed if picture.class_name in small]
-    message = f"left out for having fewer than {MIN_PER_CLASS} images to learn from: {some([repr(n) for n in small])}."
+    message = f"left out for having {_fewer(least)} to learn from: {some([repr(n) for n in small])}."
     return replace(
         layout,
         placed=tuple(picture for picture in layout.placed if picture.class_name not in small),

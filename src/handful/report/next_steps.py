@@ -31,6 +31,7 @@ N_FOLDS, N_REPEATS = 5, 3
 URGENT: Mapping[str, tuple[str, str]] = {
     "leaks": ("Take the copies of training pictures out of the test part", "leaks"),
     "harder": ("Find out how the test pictures differ from the training pictures", "pictures"),
+    "single": ("Add a second training picture of every class, or better ten", "data"),
     "baseline": ("Look at the labels and at the most confident mistakes", "pictures"),
     "few": ("Test with 30 pictures or more", "data"),
 }
@@ -105,7 +106,7 @@ def _gaining(run: Run) -> list[Step]:
 
 def _labels(run: Run) -> Iterator[tuple[float, Step]]:
     """Yields a look at doubtful labels; wrong ones cost at most their share, and not all doubtful ones are wrong."""
-    n, of = len(run.trust.suspects) if run.trust else 0, run.held_out.n_test
+    n, of = len(run.trust.suspects) if run.trust else 0, run.held_out.n_test if run.held_out else 0
     if not 0 < n < MANY_DOUBTS * of:
         return
     harm = "A wrong label misleads when training stops" if run.training else "A wrong label teaches the wrong thing"
@@ -125,7 +126,7 @@ def _labels(run: Run) -> Iterator[tuple[float, Step]]:
 def _pictures(run: Run) -> Iterator[tuple[float, Step]]:
     """Yields more training pictures, where they are expected to gain something."""
     growth = run.trust.growth if run.trust else None
-    if growth is None:
+    if growth is None or run.held_out is None:
         return
     place = next(place for place, each in enumerate(growth.forecasts) if each.factor == 2.0)
     double = growth.forecasts[place]

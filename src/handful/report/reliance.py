@@ -173,7 +173,7 @@ def reliance(run: Run) -> Reliance | None:
         sizes=tuple(zip(sizes.tolist(), counts.tolist(), strict=True)),
         unlike=unlike,
         operating=_operating(run, labels),
-        growth=None if run.trust.growth is None else _growth_chart(run, run.trust.growth),
+        growth=_growth_chart(run, run.trust.growth),
     )
 
 
@@ -188,7 +188,7 @@ def _share(chosen: Chosen) -> Share:
 
 
 def _risk_chart(trust: Trust, proba: FloatArray, labels: IntArray) -> RiskChart | None:
-    if len(labels) < FEWEST_PICTURES:
+    if len(labels) < FEWEST_PICTURES or not trust.risks:
         return None
     held_out, test = _risks(trust.risks), _risks(risk_curve(proba, labels))
     # Among the few most confident answers one mistake is a large share; what matters lies to the right of them.
@@ -230,13 +230,16 @@ def _threshold(
     return Threshold(probability, _share(~called[positive]), _share(called[~positive]), _share(called))
 
 
-def _growth_chart(run: Run, growth: Growth) -> GrowthChart:
+def _growth_chart(run: Run, growth: Growth | None) -> GrowthChart | None:
+    held_out = run.held_out
+    if growth is None or held_out is None:
+        return None
     measured = Curve(
         tuple(point.n_images for point in growth.points),
         tuple(1.0 - growth.level * point.error for point in growth.points),
     )
-    now = (len(run.split.train), run.held_out.accuracy)
-    lows = [*measured.values, run.held_out.accuracy_interval[0], *(each.interval[0] for each in growth.forecasts)]
+    now = (len(run.split.train), held_out.accuracy)
+    lows = [*measured.values, held_out.accuracy_interval[0], *(each.interval[0] for each in growth.forecasts)]
     low = max(0.0, min(lows) - 0.03)
     last = 1.04 * growth.forecasts[-1].n_images
     ticks = tuple(tick for tick in round_ticks(0, last) if tick == int(tick))
@@ -244,7 +247,7 @@ def _growth_chart(run: Run, growth: Growth) -> GrowthChart:
         growth,
         measured,
         now,
-        run.held_out.accuracy_interval,
+        held_out.accuracy_interval,
         Axis(0.0, last, ticks),
         Axis(low, 1.0, round_ticks(low, 1)),
     )

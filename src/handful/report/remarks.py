@@ -183,6 +183,16 @@ def _small_classes(run: Run) -> tuple[Remark, ...]:
 
 def _held_out(run: Run) -> tuple[Remark, ...]:
     test, held_out = run.evaluation, run.held_out
+    if held_out is None:
+        return (
+            Remark(
+                "warning",
+                "No class has two training pictures that are not copies or of one group, so none could be held out: "
+                "settings are typical ones instead of chosen ones, and nobody knows how sure an answer is. Two "
+                "pictures of a class make a difference.",
+                "single",
+            ),
+        )
     if held_out.accuracy_interval[0] <= test.accuracy_interval[1]:
         return ()
     return (

@@ -64,7 +64,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "leaks": leaks_dict(run),
         "suspects": suspects_dict(run),
         "looks": looks_dict(run),
-        "held_out": {**_short(run.held_out), "sha256": held_out_sha256(run)},
+        "held_out": {**(_short(run.held_out) if run.held_out else {"n": 0}), "sha256": held_out_sha256(run)},
         "cross_validation": cross_dict(run),
         "validation": None if run.validation is None else _short(run.validation),
         "seconds": seconds_by_stage(run),

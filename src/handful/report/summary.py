@@ -19,11 +19,10 @@ def summary(run: Run) -> str:
     How its network and its way were chosen, folds, labels and what to do next take one more line each. The lines hold
     no markup and no control characters, whatever the classes are called.
     """
-    figures, held_out = run.evaluation, run.held_out
+    figures = run.evaluation
     lines = [
         f"{headline(run)}; always answering '{majority_class(run)}' would give {percent(figures.majority_baseline)}.",
-        f"Balanced accuracy {percent(figures.balanced_accuracy)}, log loss {figures.log_loss:.3f}; "
-        f"{percent(held_out.accuracy)} of the {counted(held_out.n_test, held_out_noun(run))} right when held out.",
+        f"Balanced accuracy {percent(figures.balanced_accuracy)}, log loss {figures.log_loss:.3f}; {_held_out(run)}.",
         f"{counted(len(run.table.classes), 'class', 'classes')}, {_method(run)}, "
         f"{seconds(seconds_by_stage(run)['total'])}.",
         *_trained(run),
@@ -44,8 +43,9 @@ def summary(run: Run) -> str:
         lines.append(cross_line(run.trust.cross))
         most += 1
     if suspects := run.trust.suspects if run.trust else ():
+        of = run.held_out.n_test if run.held_out else 0
         lines.append(
-            f"{counted(len(suspects), 'label')} of {counted(held_out.n_test, held_out_noun(run))} "
+            f"{counted(len(suspects), 'label')} of {counted(of, held_out_noun(run))} "
             f"{'is' if len(suspects) == 1 else 'are'} doubtful; suspects.csv has them, the likeliest to be wrong first."
         )
         most += 1
@@ -65,6 +65,16 @@ def headline(run: Run) -> str:
     return (
         f"{percent(figures.accuracy)} of {counted(figures.n_test, 'test picture')} right "
         f"(95 % interval {percent_range(figures.accuracy_interval)})"
+    )
+
+
+def _held_out(run: Run) -> str:
+    """Returns what the training pictures say, in a clause."""
+    if run.held_out is None:
+        return "no training picture could be held out"
+    return (
+        f"{percent(run.held_out.accuracy)} of the {counted(run.held_out.n_test, held_out_noun(run))} right when held "
+        "out"
     )
 
 

@@ -78,7 +78,7 @@ def suspicions(run: Run, *, folder: Path) -> Suspicions | None:
     cards = [(each, thumbnail(run.table, each.picture)) for each in found[:N_UNFOLDED]]
     return Suspicions(
         n=len(found),
-        of=run.held_out.n_test,
+        of=_n_judged(run),
         shown=tuple(cards[:N_SHOWN]),
         unfolded=tuple(cards[N_SHOWN:]),
         command=correction(run.command, folder / FILE),
@@ -87,7 +87,12 @@ def suspicions(run: Run, *, folder: Path) -> Suspicions | None:
 
 def suspects_dict(run: Run) -> dict[str, Any] | None:
     """Returns how many labels are doubtful, and of how many; the pictures are in suspects.csv."""
-    return None if run.trust is None else {"n": len(run.trust.suspects), "of": run.held_out.n_test, "file": FILE}
+    return None if run.trust is None else {"n": len(run.trust.suspects), "of": _n_judged(run), "file": FILE}
+
+
+def _n_judged(run: Run) -> int:
+    """Returns how many labels a model was asked about that had not seen the picture."""
+    return run.held_out.n_test if run.held_out else 0
 
 
 def correction(command: str, file: Path) -> str:

@@ -1,8 +1,18 @@
 """Which pictures train and which test."""
 
-from handful.split.folds import folds
+from handful.split.folds import can_be_judged, folds
 from handful.split.leaks import find_leaks, leak_note
 from handful.split.stratified import hold_out, split, test_size, units
 from handful.split.subset import subset
 
-__all__ = ["find_leaks", "folds", "hold_out", "leak_note", "split", "subset", "test_size", "units"]
+__all__ = [
+    "can_be_judged",
+    "find_leaks",
+    "folds",
+    "hold_out",
+    "leak_note",
+    "split",
+    "subset",
+    "test_size",
+    "units",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from handful.core.records import IntArray
 
@@ -31,3 +32,16 @@ def folds(labels: IntArray, units: IntArray, *, n_folds: int, seed: int) -> IntA
         filled[fold] += counts[unit]
     assigned: IntArray = fold_of[unit_of]
     return assigned
+
+
+def can_be_judged(labels: IntArray, units: IntArray) -> npt.NDArray[np.bool_]:
+    """Returns bool (N,): which rows a model could get right that did not see their unit: another has their class too.
+
+    Args:
+        labels: int64 (N,).
+        units: int64 (N,): rows with equal numbers are held out together.
+    """
+    pairs = np.unique(np.stack([labels, units]), axis=1)
+    apart = np.bincount(pairs[0], minlength=int(labels.max(initial=0)) + 1)
+    judged: npt.NDArray[np.bool_] = apart[labels] > 1
+    return judged

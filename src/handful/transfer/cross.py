@@ -175,7 +175,9 @@ class _Again:
             weights=None if weights is None else np.repeat(weights, n_rows),
         )
         if n_rows > 1:
-            heads = [pool_views(head, labels, n_views=n_rows, weights=weights) for head in heads]
+            heads = [
+                pool_views(head, labels, n_views=n_rows, units=self.units[learn], weights=weights) for head in heads
+            ]
         return {head.kind: head for head in heads}
 
 

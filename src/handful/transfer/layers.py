@@ -36,7 +36,7 @@ from handful.core.training import Training
 from handful.features import FrozenTrunk, Pool, Preprocessing, View, extract, serialise, trunk_from_state
 from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve
 from handful.heads import choose_temperature, fit_head, softmax, stacked_scores
-from handful.split import folds, units
+from handful.split import can_be_judged, folds, units
 from handful.transfer.frozen import chosen_engine, engine_options, frozen_activations, frozen_trunk
 from handful.transfer.hired import check_shared, hire
 from handful.transfer.kept import place_of_work
@@ -255,7 +255,9 @@ class Work:
         given = self.config.features
         config = replace(given, views="plain") if given.views == "auto" else given
         pictures = [self.table.pictures[index] for index in self.split.train]
-        plan = plan_features(config, self.spec, pictures, held_out_loss=None if self.starts_at_random else loss)
+        labels = self.table.labels[self.split.train]
+        can_try = not self.starts_at_random and can_be_judged(labels, units(pictures)).any()
+        plan = plan_features(config, self.spec, pictures, held_out_loss=loss if can_try else None)
         if given.views != "auto":
             return plan
         views = Resolved("plain", "training changes the pictures itself; the model answers for each as it is")

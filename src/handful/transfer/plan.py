@@ -103,8 +103,8 @@ def plan_features(
         config: the options, some of them "auto".
         spec: the backbone.
         pictures: the training pictures; only their sizes and number are looked at.
-        held_out_loss: tries a preprocessing on training pictures; called only where a choice is open. None where the
-            network has no weights yet to try with.
+        held_out_loss: tries a preprocessing on training pictures; called only where a choice is open. None where there
+            is nothing to try with: no weights yet, or no picture that can be held out.
     """
     size = config.size or spec.input_size
     sizes = Resolved(size, "chosen by the user" if config.size else f"what {spec.name} was trained with")
@@ -158,7 +158,7 @@ def _interpolation(
     if config.interpolation != "auto":
         return Resolved(config.interpolation, "chosen by the user")
     if held_out_loss is None:
-        return Resolved(base.interpolation, "what the network is usually shown; random weights could not tell")
+        return Resolved(base.interpolation, "what the network is usually shown; nothing could be tried")
     median = float(np.median([min(p.width, p.height) for p in pictures]))
     if median >= base.size:
         return Resolved(base.interpolation, "what the network was trained with")

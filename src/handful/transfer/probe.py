@@ -27,7 +27,7 @@ from handful.core.search import Search
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Preprocessing, extract, extract_at
 from handful.heads import balanced_weights, fit_head, pool_views
-from handful.split import units
+from handful.split import can_be_judged, units
 from handful.transfer.frozen import engine_options, frozen_trunk
 from handful.transfer.gate import Gate, examine_precision
 from handful.transfer.model import Member, Model
@@ -44,7 +44,8 @@ class Trained:
     Attributes:
         model: the classifier.
         heads: one per member: how its output layer was chosen.
-        held_out: int64 (M,), indices of the pictures that the members' choices were judged on.
+        held_out: int64 (M,), indices of the pictures that the members' choices were judged on; none where no class
+            has two training pictures that can be told apart.
         held_out_proba: float64 (M, C), rows sum to 1: the average of the members' probabilities for these pictures,
             each from a model that did not see the picture.
         options: the options of the features and heads rooms, resolved.
@@ -106,12 +107,13 @@ def train_probe(
     options["backbone"] = Resolved("+".join(each.value for each in at_taps), "; ".join(reasons))
     heads = tuple(head for _, head, _ in fitted)
     held_out: FloatArray = np.mean([head.held_out_proba for head in heads], axis=0)
+    judged = can_be_judged(table.labels[split.train], units([table.pictures[index] for index in split.train]))
     members = tuple(member for member, _, _ in fitted)
     return Trained(
         model=Model(table.classes, members, table.full_scale, config.reading),
         heads=heads,
-        held_out=split.train,
-        held_out_proba=held_out,
+        held_out=split.train[judged],
+        held_out_proba=held_out[judged],
         options=options,
         weights=tuple(weights_used(spec, located) for spec, located in backbones),
     )
@@ -137,6 +139,7 @@ class _Probe:
         """Returns one member, how its head was chosen, and its options."""
         trunk = self.trunk(backbone, self.config)
         train = [self.table.pictures[index] for index in self.split.train]
+        own, labels = units(train), self.table.labels[self.split.train]
         taps = taps_to_try(self.config.features, trunk.spec, len(train))
         losses = partial(
             probe_losses,
@@ -149,7 +152,10 @@ class _Probe:
             progress=self.progress,
         )
         plan = plan_features(
-            self.config.features, trunk.spec, train, held_out_loss=lambda preprocessing: losses(preprocessing)[0]
+            self.config.features,
+            trunk.spec,
+            train,
+            held_out_loss=(lambda shown: losses(shown)[0]) if can_be_judged(labels, own).any() else None,
         )
         tap, named = trunk.tap, Resolved(trunk.spec.full_name, "")
         if len(taps) > 1:
@@ -166,20 +172,19 @@ class _Probe:
             progress=self.progress,
         ).values
         rows, n_rows = as_rows(features, view_use=self.config.features.view_use)
-        labels = self.table.labels[self.split.train]
         weights = weights_of(self.config, labels, n_classes=len(self.table.classes))
         head, kind = fit_head(
             rows,
             np.repeat(labels, n_rows),
             kind=self.config.heads.head,
             n_classes=len(self.table.classes),
-            units=np.repeat(units(train), n_rows),
+            units=np.repeat(own, n_rows),
             seed=self.config.run.seed,
             weights=None if weights is None else np.repeat(weights, n_rows),
             progress=self.progress,
         )
         if n_rows > 1:
-            head = pool_views(head, labels, n_views=n_rows, weights=weights)
+            head = pool_views(head, labels, n_views=n_rows, units=own, weights=weights)
         options = {**plan.options, **engine_options(trunk, gate), "head": kind, "backbone": named}
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
 

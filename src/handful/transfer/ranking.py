@@ -21,14 +21,14 @@ from time import perf_counter
 
 from handful.backbones import BackboneSpec, LocatedWeights, availability
 from handful.core.config import TrainConfig
-from handful.core.errors import ConfigError, WeightsError
+from handful.core.errors import ConfigError, DataError, WeightsError
 from handful.core.progress import Progress
 from handful.core.ranking import Ranked, Ranking, Unranked
 from handful.core.records import ImageTable, IntArray, Split
 from handful.evaluate import wilson_interval
 from handful.features import extract
 from handful.heads import fit_head
-from handful.split import subset, units
+from handful.split import can_be_judged, subset, units
 from handful.transfer.bench import BoolArray
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.plan import plan_features
@@ -81,9 +81,15 @@ def rank(
         progress: told about the work.
 
     Raises:
+        DataError: no class has two training pictures, so nothing can be held out to rank by.
         WeightsError: no network can be used.
     """
     rows = split.train
+    if not can_be_judged(table.labels[rows], units([table.pictures[index] for index in rows])).any():
+        raise DataError(
+            "networks are ranked by training pictures that are held out, and no class has two that are not copies or "
+            "of one group. Add pictures, or name a network with --backbone."
+        )
     if len(rows) > MOST_RANKED:
         rows = rows[subset(table.labels[rows], n_images=MOST_RANKED, seed=config.run.seed)]
     at_hand = {spec.name for spec, _ in backbones}

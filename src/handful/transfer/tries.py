@@ -24,6 +24,7 @@ import numpy as np
 
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.advice import Try
+from handful.core.errors import DataError
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Split
 from handful.finetune import work_seconds
@@ -75,7 +76,7 @@ def try_ways(
 
     Raises:
         ConfigError: options that cannot work for this network and these classes.
-        TrainingError: every way failed, the advised one with this error.
+        DataError, TrainingError: every way failed, the advised one with this error.
     """
     for candidate in candidates:
         if trains_layers(candidate.config):
@@ -123,6 +124,9 @@ def _choose(results: Sequence[Result]) -> Result:
         return advised  # too few pictures to set some apart: there is nothing to compare
     better = [other for other in others if (_gains(other.record) if advised.trained else other.trained)]
     if not better and advised.error:
+        solved = [other for other in others if not trains_layers(other.candidate.config)]
+        if isinstance(advised.error, DataError) and solved:
+            return solved[0]  # no picture can be spared to validate with, and this way needs none
         raise advised.error
     return max(better, key=lambda other: (other.record.accuracy, -(other.record.loss or 0.0)), default=advised)
 
@@ -139,6 +143,8 @@ def _verdict(results: Sequence[Result], taken: Result) -> str:
     advised, *others = (result.record for result in results)
     judged = [other for other in others if other.accuracy is not None]
     if results[0].error and taken is not results[0]:
+        if not taken.trained:
+            return f"the advised way, {advised.plan.strategy}, needs pictures to validate with, and none can be spared"
         return f"the advised way, {advised.plan.strategy}, failed; this one has the most validation pictures right"
     if advised.accuracy is None or not judged:
         return ""

@@ -91,7 +91,7 @@ def find_trust(
     seen: list[FeatureArray] = [values.mean(axis=1) for values in views]
     own = units([table.pictures[index] for index in split.train])
     rules = replace(rules, familiar=get_familiar(seen[0], own, seed=seed))
-    if reason := why_not(labels, len(table.classes)):
+    if reason := why_not(table.labels[split.train], own, len(table.classes)):
         return replace(found, rules=rules, left_out=(*left_out, reason))
     with limit_threads(1):  # the systems are small: on a busy machine threads wait for each other longer than they work
         sizes, wrong = refit(
