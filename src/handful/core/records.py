@@ -222,7 +222,7 @@ class FittedHead:
         penalty: the regularisation strength that was chosen; of the first part for an average.
         held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
             see them (leave-one-out or cross-validation), after the temperature.
-        held_out_loss: their log loss as `heads.Judge` measures it; what heads are compared by.
+        held_out_loss: their log loss as `heads.judge` measures it; what heads are compared by.
         search: one entry per strength tried, with its out-of-sample log loss and accuracy.
         rivals: the other kinds that were tried, with their held-out loss, the lowest first.
     """
