@@ -38,7 +38,7 @@ class ReadingConfig:
     add: tuple[str, ...] = option(
         (), "More class folders, such as corrections: their pictures are learnt from, and never tested."
     )
-    drop_small_classes: bool = option(False, "Leave out classes with fewer than 2 pictures instead of stopping.")
+    drop_small_classes: bool = option(False, "Leave out classes of too few pictures instead of stopping.")
     fps: float | None = option(
         None, "Take so many frames of every second of video files; those of one stay together.", low=1e-4, high=1000.0
     )
