@@ -120,7 +120,8 @@ def main() -> None:
         "worse_in": int((gains < 0).sum()),
         "longest_seconds": round(max(taken), 1),
     }
-    claim = f"{given.shots} pictures of each of five CIFAR-10 classes: 5 points over plain logistic regression"
+    noun = "picture" if given.shots == 1 else "pictures"
+    claim = f"{given.shots} {noun} of each of five CIFAR-10 classes: 5 points over plain logistic regression"
     record(claim, figures=figures, holds=figures["gain"] >= POINTS)
 
 

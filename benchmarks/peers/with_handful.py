@@ -20,13 +20,12 @@ def main() -> None:
     seconds = int(job.clock.left())
     options = {} if job.backbone == "own" else {"backbone": job.backbone}
     search = handful.train(job.table, run, time=f"{seconds}s", seed=job.seed, threads=job.threads, **options).run.search
-    assert search is not None
     tried = [
         {
             **{name: getattr(each, name) for name in ("what", "backbone", "size", "taken")},
             **{name: round(getattr(each, name), 4) for name in ("accuracy", "loss", "seconds")},
         }
-        for each in search.attempts
+        for each in (search.attempts if search else ())
     ]
     with (run / "predictions.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))

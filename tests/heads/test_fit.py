@@ -62,7 +62,7 @@ def test_pooled_views_are_held_out_as_they_are_predicted():
     rows = np.repeat(features, 2, axis=0)
     rows[1::2] += 0.1
     head, _ = fit_head(rows, np.repeat(labels, 2), kind="ridge", n_classes=3, units=np.repeat(np.arange(40), 2), seed=0)
-    pooled = pool_views(head, labels, n_views=2, units=np.arange(len(labels)))
+    pooled = pool_views(head, labels, n_views=2)
     assert pooled.held_out_proba.shape == (40, 3)
     averaged = np.log(head.held_out_proba).reshape(40, 2, 3).mean(axis=1)
     expected = np.exp(averaged * head.layer.temperature / pooled.layer.temperature)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from handful.core.errors import DataError
+from handful.core.errors import NothingHeldOutError
 from handful.heads import choose_temperature, fit_head, pool_views
-from handful.heads.fit import KINDS, TYPICAL_PENALTY
-from handful.heads.judge import TYPICAL_TEMPERATURE, Judge
-from handful.heads.probability import softmax
+from handful.heads.fit import KINDS
+from handful.heads.judge import Judge
+from handful.heads.typical import PENALTY, TEMPERATURE
 
 UNITS = np.arange(41)
 
@@ -52,6 +52,7 @@ def test_a_class_of_one_picture_changes_no_loss_by_an_answer_that_must_be_wrong(
     scores = np.log(head.held_out_proba)
     assert head.held_out_loss == pytest.approx(choose_temperature(scores[:40], labels[:40])[1], abs=1e-5)
     assert head.held_out_proba[40].argmax() != 3
+    assert head.judged.tolist() == [True] * 40 + [False]
 
 
 def test_one_picture_of_every_class_makes_a_ridge_layer_with_typical_settings():
@@ -62,12 +63,13 @@ def test_one_picture_of_every_class_makes_a_ridge_layer_with_typical_settings():
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     alike = features / lengths * lengths.mean()
     square = np.mean(np.sum((alike - alike.mean(axis=0)) ** 2, axis=1))
-    reference = Ridge(alpha=TYPICAL_PENALTY * square).fit(alike.astype(float), np.eye(5))
+    reference = Ridge(alpha=PENALTY * square).fit(alike.astype(float), np.eye(5))
     np.testing.assert_allclose(head.layer.weight, reference.coef_.T, atol=1e-6)
     np.testing.assert_allclose(head.layer.bias, reference.intercept_, atol=1e-6)
-    assert head.layer.temperature == TYPICAL_TEMPERATURE
+    assert head.layer.temperature == TEMPERATURE
     assert np.isnan(head.held_out_loss)
     assert head.search == ()
+    assert not head.judged.any()
 
 
 def test_a_row_of_zeros_is_no_fault():
@@ -81,14 +83,24 @@ def test_views_of_one_picture_leave_the_settings_alone():
     features, labels = single()
     rows = np.repeat(features, 2, axis=0)
     head, _ = fit_head(rows, np.repeat(labels, 2), kind="auto", n_classes=5, units=np.repeat(labels, 2), seed=0)
-    pooled = pool_views(head, labels, n_views=2, units=labels)
+    pooled = pool_views(head, labels, n_views=2)
     assert pooled.layer is head.layer
-    logs = np.log(head.held_out_proba).reshape(5, 2, 5).mean(axis=1)
-    np.testing.assert_allclose(pooled.held_out_proba, softmax(logs))
+    assert pooled.held_out_proba.shape == (5, 5)
+    assert pooled.judged.shape == (5,)
+
+
+def test_views_of_a_class_of_one_picture_are_not_judged():
+    features, labels = problem()
+    rows, units = np.repeat(features, 2, axis=0), np.repeat(UNITS, 2)
+    head, _ = fit_head(rows, np.repeat(labels, 2), kind="ridge", n_classes=4, units=units, seed=0)
+    pooled = pool_views(head, labels, n_views=2)
+    assert pooled.judged.tolist() == [True] * 40 + [False]
+    logs = np.log(pooled.held_out_proba)
+    assert pooled.held_out_loss == pytest.approx(choose_temperature(logs[:40], labels[:40])[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"ridge"}))
 def test_other_layers_need_two_pictures_of_a_class(kind):
     features, labels = single()
-    with pytest.raises(DataError, match=f"no class has two training pictures .* head {kind} cannot be chosen"):
+    with pytest.raises(NothingHeldOutError, match=r"no class has two training pictures .* take --head ridge"):
         fit_head(features, labels, kind=kind, n_classes=5, units=labels, seed=0)

@@ -49,6 +49,11 @@ def test_it_follows_a_class_of_two_unlike_kinds():
     assert np.mean(head.held_out_proba.argmax(axis=1) == labels) > 0.98
 
 
+def test_one_row_of_a_class_is_no_fault():
+    head = fit_kernel(np.eye(3, dtype=np.float32), np.array([0, 0, 1]), n_classes=2, units=np.arange(3))
+    assert np.isfinite(head.held_out_proba).all()
+
+
 def test_identical_pictures_are_no_fault():
     units = np.array([0, 0, 1, 1])
     head = fit_kernel(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), n_classes=2, units=units)

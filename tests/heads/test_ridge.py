@@ -55,12 +55,12 @@ def test_copies_held_out_one_by_one_look_better_than_they_are():
     assert np.mean(together.held_out_proba.argmax(axis=1) == both) < 0.8
 
 
-def test_one_picture_per_class_is_fitted_without_a_warning():
+def test_three_pictures_are_fitted_without_a_warning():
     head = fit_ridge(
-        decompose(np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32)),
-        np.array([0, 1]),
+        decompose(np.array([[0.0, 1.0], [1.0, 0.0], [0.9, 0.0]], dtype=np.float32)),
+        np.array([0, 1, 1]),
         n_classes=2,
-        units=np.arange(2),
+        units=np.arange(3),
     )
     assert np.isfinite(head.layer.weight).all()
     assert 0.0 < head.layer.temperature < np.inf

@@ -130,6 +130,6 @@ def test_pooled_views_choose_their_temperature_by_the_weights():
     rows = np.repeat(features, 2, axis=0) + np.tile([[0.0], [0.1]], (48, 1)).astype(np.float32)
     units = np.repeat(np.arange(48), 2)
     head, _ = fit_head(rows, np.repeat(labels, 2), kind="ridge", n_classes=3, units=units, seed=0, weights=twice)
-    pooled = pool_views(head, labels, n_views=2, units=np.arange(len(labels)), weights=weights)
+    pooled = pool_views(head, labels, n_views=2, weights=weights)
     logs = np.log(head.held_out_proba).reshape(48, 2, 3).mean(axis=1)
     assert pooled.held_out_loss == choose_temperature(logs, labels, weights)[1]

@@ -14,6 +14,7 @@ import pytest
 import handful
 from handful.core.errors import DataError
 from handful.testing.pictures import CORNERS, draw_folder
+from handful.transfer.plan import SEVERAL_FROM
 
 QUICK = {"backbone": "toy", "interpolation": "bilinear", "views": "plain"}
 
@@ -79,6 +80,8 @@ def test_one_picture_of_a_class_is_learnt_and_nothing_is_said_to_be_known(comman
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Held-out accuracy" not in page
     assert "No picture could be held out to choose by" in page
+    assert "and no picture could be held out" in page
+    assert "0 held-out" not in page
     assert not re.search(r"\bnan\b", re.sub(r'"data:[^"]*"', "", page))
     answers = json.loads(command("predict", "run", singles / "test", "--json")[1])["predictions"]
     assert len(answers) == 24
@@ -92,6 +95,21 @@ def test_one_picture_of_a_class_goes_every_way_that_needs_no_other(command, sing
     code, out, err = command("train", singles, "--backbone", "toy", *options)
     assert code == 0, err
     assert "no training picture could be held out" in out
+
+
+def test_only_a_ridge_layer_has_typical_settings(command, singles):
+    code, _, err = command("train", singles, "--backbone", "toy", "--head", "linear")
+    assert code == 2
+    assert "take --head ridge, which then has typical settings" in err
+
+
+def test_many_classes_of_one_picture_are_not_tried_in_several_ways(command, tmp_path):
+    names = [f"{kind}{number}" for number in range(42) for kind in CORNERS][:SEVERAL_FROM]
+    draw_folder(tmp_path / "many" / "train", classes=names, per_class=1, size=32)
+    draw_folder(tmp_path / "many" / "test", classes=names[:3], per_class=2, size=32, seed=1)
+    code, _, err = command("train", tmp_path / "many", "--backbone", "toy", "--out", "run")
+    assert code == 0, err
+    assert not re.search(r"\bnan\b", (tmp_path / "run" / "config.json").read_text(), re.IGNORECASE)
 
 
 def test_one_picture_of_a_class_is_not_enough_to_train_layers(command, singles):

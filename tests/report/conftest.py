@@ -131,7 +131,8 @@ def head(held_out_proba) -> FittedHead:
     )
     n_classes = held_out_proba.shape[1]
     linear = Head(np.zeros((4, n_classes)), np.zeros(n_classes), 0.8)
-    return FittedHead("ridge", linear, 10.0, held_out_proba, 0.3, search=tried)
+    judged = np.ones(len(held_out_proba), dtype=bool)
+    return FittedHead("ridge", linear, 10.0, held_out_proba, judged, 0.3, search=tried)
 
 
 def finished(table: ImageTable, *, classes) -> Run:

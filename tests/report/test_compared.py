@@ -93,6 +93,13 @@ def test_it_says_by_how_much_the_figures_differ(write, first):
         assert part in compared.sentence
 
 
+def test_a_run_of_which_nothing_was_held_out_differs_from_one_of_which_something_was(write, first):
+    compared = compare(first, write("second", held_out=None))
+    assert compared.gaps["held_out.n"] == (write.run.held_out.n_test, 0)
+    assert not compared.agrees
+    assert "held-out accuracy" not in compared.sentence
+
+
 def test_every_kind_of_change_in_the_data_is_told_with_its_files(write, first):
     table = write.run.table
     pictures = list(table.pictures)

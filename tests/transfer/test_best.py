@@ -209,7 +209,31 @@ def test_a_run_with_the_users_own_validation_part_goes_through(toy, tmp_path):
         run = handful.train(tmp_path / "data", tmp_path / f"run-{time}", **options).run
         assert run.search is not None
         assert run.validation is None
-        assert run.held_out.n_test == (36 if run.training else 42)
+        assert run.held_out.n_test == 36
+        assert "of the 36 validation pictures right" in handful.report.summary(run)
+
+
+def test_one_picture_of_a_class_is_judged_by_the_users_own_validation_part(toy, tmp_path):
+    from handful.testing.pictures import draw_folder
+
+    for part, n in (("train", 1), ("val", 12), ("test", 4)):
+        draw_folder(tmp_path / "data" / part, per_class=n, size=32, seed=len(part))
+    run = handful.train(tmp_path / "data", tmp_path / "run", **QUICK, strategy="best").run
+    assert [each.n_held_out for each in run.search.attempts] == [36, 36]
+    assert run.search.ended == "every network was trained"
+    assert run.held_out.n_test == 36
+
+
+def test_probes_that_a_validation_part_judged_forecast_nothing(toy, tmp_path, monkeypatch):
+    from handful.testing.pictures import draw_folder
+
+    monkeypatch.setattr(best, "choose", lambda probes, found, labels: (probes[0], probes[0]))
+    for part, n in (("train", 14), ("val", 5), ("test", 4)):
+        draw_folder(tmp_path / "data" / part, per_class=n, size=32, seed=len(part))
+    run = handful.train(tmp_path / "data", tmp_path / "run", **QUICK, strategy="best").run
+    assert len(run.heads) == 2
+    assert run.trust.growth is None
+    assert "not forecast" in run.trust.left_out[0]
 
 
 def test_the_options_of_the_search_are_told_as_its_own(photos, toy, tmp_path):
@@ -360,6 +384,9 @@ def test_where_nothing_can_be_judged_the_probes_of_all_networks_are_averaged(dat
     assert [member.trunk.spec.name for member in found.model.members] == ["toy", "toy-shallow"]
     assert (len(found.held_out), found.search) == (0, None)
     assert "nothing can be held out to judge by" in told.lines[0]
+    assert found.options["strategy"].value == "best"
+    assert "probes are averaged" in found.options["strategy"].reason
+    assert found.options["backbone"].value == "toy+toy-shallow"
     short = replace(config, finetune=replace(config.finetune, time="1s"))
     alone = train_best(table, few, short, time=Time.given(short), **given)
     assert [member.trunk.spec.name for member in alone.model.members] == ["toy"]

@@ -147,3 +147,12 @@ def test_fewer_pictures_of_a_class_than_folds_are_refused(tmp_path, labels, grou
 )
 def test_better_is_said_only_where_the_interval_excludes_nought_and_folds_differ(spread, interval, shown):
     assert Comparison("a", "b", sum(interval) / 2, spread, interval).shown == shown
+
+
+def test_a_fold_that_learns_from_one_picture_of_every_class_has_typical_settings(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 2)
+    features = (3.0 * np.eye(3)[labels] + 0.1 * rng.normal(size=(6, 3))).astype(np.float32)
+    cross = crossed([features], labels, chosen("kernel", "ridge"), tmp_path, n_folds=2)
+    assert [(fold.n_train, fold.heads, fold.gain) for fold in cross.folds] == [(3, ("ridge",), 0.0)] * 4
+    assert cross.accuracy == 1.0

@@ -26,6 +26,15 @@ def test_the_gate_is_where_the_architecture_puts_it(cosine, lost, passes):
     assert Gate(cosine, lost, 400).passes == passes
 
 
+def test_pictures_of_which_none_can_be_held_out_are_compared_by_their_features_alone(toy, photos):
+    table = read(photos, ReadingConfig(), threads=1)
+    first = np.array([np.flatnonzero(table.labels == label)[0] for label in range(3)])
+    preprocessing = Preprocessing(toy.input_size, "crop", "bilinear", toy.mean, toy.std)
+    gate = examine_precision(trunks(toy, "bf16"), table, first, preprocessing, seed=0, threads=1, progress=Silent())
+    assert (gate.lost, gate.passes) == (None, True)
+    assert "none can be held out to compare answers" in str(gate)
+
+
 def trunks(toy, precision):
     return tuple(
         frozen_trunk((toy, locate(toy)), TrainConfig.of({"precision": each}), threads=1, progress=Silent())

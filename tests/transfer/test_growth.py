@@ -68,13 +68,8 @@ def test_fewer_units_than_folds_are_enough():
     ],
 )
 def test_sets_that_would_not_show_it_say_why(counts, message):
-    assert re.search(message, why_not(np.repeat([0, 1], counts), np.arange(sum(counts)), 2))
-
-
-def test_pictures_of_one_group_would_not_show_it():
-    units = np.r_[np.arange(10), np.full(10, 10)]
-    assert "two training pictures of every class that are" in why_not(np.repeat([0, 1], 10), units, 2)
+    assert re.search(message, why_not(np.repeat([0, 1], counts), 2))
 
 
 def test_ten_of_each_class_are_enough():
-    assert why_not(np.repeat([0, 1], 10), np.arange(20), 2) == ""
+    assert why_not(np.repeat([0, 1], 10), 2) == ""

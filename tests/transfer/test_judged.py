@@ -28,7 +28,7 @@ def judged(backbone, rows, *of_label, temperature=1.0):
     rows = np.array(rows)
     layer = StackedHead(((np.eye(2), np.zeros(2)),), "rectifier", temperature)
     given = proba_of(*of_label, rows=rows)
-    head = FittedHead("layers", layer, 0.0, given, 0.0)
+    head = FittedHead("layers", layer, 0.0, given, np.ones(len(given), dtype=bool), 0.0)
     member = Member(SimpleNamespace(), None, ("plain",), layer)
     trained = Trained(Model(("a", "b"), (member,), 255, None), (head,), rows, given, {}, ())
     record = Attempt("fine-tuning", backbone, 128, len(rows), 0.0, 0.0, 0.0, 0.0, False, 1.0, 1.0)

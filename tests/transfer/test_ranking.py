@@ -10,7 +10,7 @@ import pytest
 import handful
 from handful.backbones import catalog
 from handful.core.config import SplitConfig, TrainConfig
-from handful.core.errors import ConfigError, DataError, WeightsError
+from handful.core.errors import ConfigError, NothingHeldOutError, WeightsError
 from handful.core.progress import Silent
 from handful.core.ranking import Ranked
 from handful.evaluate import wilson_interval
@@ -214,9 +214,19 @@ def test_best_is_refused_where_it_means_nothing(networks, photos, tmp_path):
         handful.rank_backbones(photos, backbone="toy")
 
 
+def test_a_class_of_one_picture_is_not_counted_against_a_network(data):
+    table, parts = data
+    of_first = parts.train[table.labels[parts.train] == 0]
+    few = dataclasses.replace(parts, train=np.setdiff1d(parts.train, of_first[1:]))
+    found = ranked((table, few))
+    assert found.n_pictures == len(few.train) - 1
+    n_right = found.networks[0].accuracy * found.n_pictures
+    assert n_right == pytest.approx(round(n_right), abs=1e-9)
+
+
 def test_networks_are_not_ranked_by_one_picture_of_a_class(data):
     table, parts = data
     first = [parts.train[table.labels[parts.train] == label][0] for label in range(3)]
     few = dataclasses.replace(parts, train=np.array(first))
-    with pytest.raises(DataError, match=r"no class has two .* name a network with --backbone"):
+    with pytest.raises(NothingHeldOutError, match=r"of 3 no class has two .* name a network with --backbone"):
         ranked((table, few))

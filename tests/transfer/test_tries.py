@@ -271,3 +271,11 @@ def test_where_no_picture_can_be_spared_the_advised_features_stay(data):
     assert result.taken.plan.strategy == "features"
     assert (result.trained, result.verdict) == (None, "")
     assert all("can be spared to validate with" in each.reason for each in result.tries)
+
+
+def test_where_no_picture_can_be_spared_layers_are_not_trained(data):
+    table, parts = data
+    together = tuple(replace(picture, group=str(picture.label)) for picture in table.pictures)
+    result = tried((replace(table, pictures=together), parts), candidate("freeze"), candidate("features"))
+    assert (result.taken.plan.strategy, result.trained) == ("features", None)
+    assert result.verdict == "the advised way, freeze, needs pictures to validate with, and none can be spared"

@@ -40,6 +40,34 @@ def test_few_pictures_say_why_there_is_no_forecast(toy, tmp_path):
     assert "10 training pictures of every class" in result.report.read_text("utf-8")
 
 
+def test_a_class_of_one_picture_is_not_held_out_to_judge_by(toy, tmp_path):
+    for part, n in (("train", 12), ("test", 6)):
+        draw_folder(tmp_path / "data" / part, per_class=n, size=32, seed=len(part))
+    for path in sorted((tmp_path / "data" / "train" / "circle").iterdir())[1:]:
+        path.unlink()
+    options = {"backbone": "toy", "class_weights": "balanced", "miss": "circle=0.1"}
+    result = handful.train(tmp_path / "data", tmp_path / "run", **options)
+    run = result.run
+    assert run.held_out.n_test == 24
+    assert run.trust.left_out[0] == "How not to miss 'circle' is not known: no held-out picture is of that class."
+    assert "10 training pictures of every class" in run.trust.left_out[1]
+    shown = {run.table.pictures[each.index].path.split("/")[1] for each in run.trust.suspects}
+    assert "circle" not in shown
+    facts = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (facts["held_out"]["n"], facts["suspects"]["of"]) == (24, 24)
+
+
+def test_no_forecast_where_a_class_is_of_one_group(toy, tmp_path):
+    draw_folder(tmp_path / "photos" / "train", per_class=12, size=32)
+    draw_folder(tmp_path / "photos" / "test", per_class=6, size=32, seed=1)
+    result = handful.train(
+        tmp_path / "photos", tmp_path / "run", backbone="toy", head="ridge", group_by="train/(circle)"
+    )
+    assert result.run.held_out.n_test == 24
+    assert result.run.trust.growth is None
+    assert "could know its class" in result.run.trust.left_out[0]
+
+
 def test_where_layers_were_trained_the_page_says_what_is_not_known(toy, photos, tmp_path):
     result = handful.train(photos, tmp_path / "run", backbone="toy", head="C", epochs=1)
     assert (result.run.trust.growth, result.run.trust.rules.familiar) == (None, None)

@@ -36,7 +36,7 @@ from handful.transfer import (
 class Learnt:
     """A model, and its figures on the pictures it learnt from, each answered by a model that did not see it.
 
-    None where no class has two pictures to be held out from each other.
+    None where no class has two that are not copies or of one group.
     """
 
     model: Model

@@ -163,7 +163,7 @@ def train(
             table=table,
             split=parts,
             options=_resolved(chosen, trained),
-            strategy=chosen.strategy,
+            strategy=_strategy(chosen, trained),
             weights=trained.weights,
             heads=trained.heads,
             evaluation=measure(test.proba, parts.test),
@@ -352,7 +352,18 @@ def _resolved(way: Way, trained: Trained) -> dict[str, Resolved]:
         name: Resolved(trained.options.get(name, value).value, value.reason) for name, value in way.planned.items()
     }
     ranked = {"backbone": Resolved(way.ranking.best, way.ranking.reason)} if way.ranking else {}
-    return {**given_options(way.config), **trained.options, **planned, **ranked, "strategy": way.strategy}
+    return {
+        **given_options(way.config),
+        **trained.options,
+        **planned,
+        **ranked,
+        "strategy": _strategy(way, trained),
+    }
+
+
+def _strategy(way: Way, trained: Trained) -> Resolved:
+    """Returns which way was taken and why; a search with nothing to judge by has a reason of its own."""
+    return trained.options.get("strategy", way.strategy)
 
 
 def _noted(table: ImageTable, note: str) -> ImageTable:

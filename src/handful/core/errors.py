@@ -17,6 +17,10 @@ class DataError(HandfulError):
     """The user's pictures or tables cannot be used as they are."""
 
 
+class NothingHeldOutError(DataError):
+    """No training picture can be held out to choose or to judge by: it is all that its class has."""
+
+
 class ConfigError(HandfulError):
     """An option has a value that cannot work."""
 

@@ -216,13 +216,12 @@ class FittedHead:
     """An output layer and how it was chosen.
 
     Attributes:
-        kind: "ridge", "logistic", "linear" (the average of these two), "kernel", "average" (of linear and kernel), or
-            "layers": new layers trained by gradient descent.
-        layer: the layer itself; its temperature was chosen on out-of-sample scores.
+        kind: one of `heads.fit.KINDS`, or "layers": new layers trained by gradient descent.
+        layer: the layer itself; its temperature was chosen on the out-of-sample scores of the judged pictures.
         penalty: the regularisation strength that was chosen; of the first part for an average.
-        held_out_proba: float64 (N, C), rows sum to 1: probabilities of the training pictures by models that did not
-            see them (leave-one-out or cross-validation), after the temperature.
-        held_out_loss: their log loss as `heads.judge` measures it; what heads are compared by.
+        held_out_proba: float64 (N, C), rows sum to 1: of the training pictures by models that did not see them.
+        judged: bool (N,): whether the model without the picture can be right, as another one shows its class.
+        held_out_loss: log loss of judged pictures as `choose_temperature` has it, NaN for none; heads compare by it.
         search: one entry per strength tried, with its out-of-sample log loss and accuracy.
         rivals: the other kinds that were tried, with their held-out loss, the lowest first.
     """
@@ -231,6 +230,7 @@ class FittedHead:
     layer: Head | StackedHead
     penalty: float
     held_out_proba: FloatArray
+    judged: npt.NDArray[np.bool_]
     held_out_loss: float
     search: tuple[dict[str, float], ...] = ()
     rivals: tuple[tuple[str, float], ...] = ()
@@ -339,7 +339,7 @@ class Run:
         weights: one entry per backbone.
         heads: one fitted head per backbone, in the same order.
         evaluation: figures on the test part, read once.
-        held_out: figures on training pictures by models that did not see the picture; what choices were made with.
+        held_out: figures on pictures that the model did not see, which choices were made with; None for none.
         validation: figures on the user's own validation part, where there is one and nothing was chosen with it.
         training: how the layers were trained, one per network that was; empty where only output layers were solved for.
         search: what the time was spent on, where it was given (`--time`, `--strategy best`).

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from handful.core.errors import DataError
+from handful.core.errors import DataError, NothingHeldOutError
 from handful.core.progress import Progress, Silent
 from handful.core.records import FeatureArray, FittedHead, FloatArray, Head, IntArray, Resolved, StackedHead
 from handful.heads.judge import Judge
@@ -20,7 +20,8 @@ from handful.heads.probability import softmax
 from handful.heads.ridge import fit_ridge
 from handful.heads.spectrum import decompose
 from handful.heads.stacked import stacked_scores
-from handful.split import can_be_judged
+from handful.heads.typical import PENALTY, TEMPERATURE, fit_typical
+from handful.split import SINGLE, can_be_judged
 
 KINDS = ("ridge", "logistic", "linear", "kernel", "average")
 """Of output layers that are solved for, in the order in which "auto" tries them."""
@@ -30,9 +31,6 @@ LOGISTIC_LIMIT = 2e8
 
 KERNEL_LIMIT = 5000
 """Rows up to which `auto` fits a kernel head too (about 20 s on two cores)."""
-
-TYPICAL_PENALTY = 1.0
-"""Of a ridge head where no row can be judged, in the units of `ridge.PENALTIES`."""
 
 
 def fit_head(
@@ -48,7 +46,7 @@ def fit_head(
 ) -> tuple[FittedHead, Resolved]:
     """Returns the head of the wanted kind, and for "auto" the one with the lowest held-out log loss, with the reason.
 
-    Where no class has two units there is nothing to choose by: a ridge head with typical settings, see `_unjudged`.
+    Where no class has two units there is nothing to choose by, and a head with typical settings is made.
 
     Args:
         features: float32 (N, D), one row per training example.
@@ -63,10 +61,18 @@ def fit_head(
         progress: told about every head that "auto" tries.
 
     Raises:
-        DataError: there is nothing to choose by, and another kind is wanted; or there is one unit alone.
+        DataError: there is one unit alone.
+        NothingHeldOutError: there is nothing to choose by, and another kind than ridge is wanted.
     """
+    if len(np.unique(units)) < 2:
+        raise DataError(
+            f"all {len(labels)} training examples are identical or of one group, so none can be held out from the "
+            "others. Add pictures, or check --group-by."
+        )
     if not can_be_judged(labels, units).any() and kind in ("auto", "ridge"):
-        return _unjudged(features, labels, n_classes=n_classes, units=units, weights=weights)
+        typical = fit_typical(features, labels, n_classes=n_classes, weights=weights)
+        settings = f"penalty {PENALTY:g} and temperature {TEMPERATURE:g} are typical ones"
+        return typical, Resolved("ridge", f"{SINGLE}, so nothing could be held out to choose by: {settings}")
     too_large = {
         *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
         *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
@@ -120,17 +126,18 @@ def fit_heads(
         progress: told about every head, where there are several.
 
     Raises:
-        DataError: no class has two units, so nothing can be chosen.
+        NothingHeldOutError: no class has two units, so nothing can be chosen.
     """
-    if not can_be_judged(labels, units).any():
-        raise DataError(
-            f"no class has two training pictures that are not copies or of one group, so the settings of a head "
-            f"{' or '.join(kinds)} cannot be chosen. Add pictures, or leave out --head."
+    judge = Judge.of(labels, units, weights)
+    if not judge.rows.any():
+        raise NothingHeldOutError(
+            f"{SINGLE}, so the settings of an output layer cannot be chosen by any that is held out. Add pictures, or "
+            "take --head ridge, which then has typical settings."
         )
     spectrum = once(lambda: decompose(features, weights))
     ridge = partial(fit_ridge, labels=labels, n_classes=n_classes, units=units, weights=weights)
     logistic = partial(fit_logistic, labels=labels, n_classes=n_classes, units=units, seed=seed, weights=weights)
-    averaged = partial(average_heads, judge=Judge.of(labels, units, weights))
+    averaged = partial(average_heads, judge=judge)
     makers: dict[str, Callable[[], FittedHead]] = {
         "ridge": once(lambda: ridge(spectrum())),
         "logistic": once(lambda: logistic(spectrum())),
@@ -172,60 +179,29 @@ def average_heads(
         layer=layer,
         penalty=first.penalty,
         held_out_proba=softmax(held_out, temperature=temperature),
+        judged=judge.rows,
         held_out_loss=loss,
         search=first.search,
     )
 
 
-def pool_views(
-    head: FittedHead, labels: IntArray, *, n_views: int, units: IntArray, weights: FloatArray | None = None
-) -> FittedHead:
+def pool_views(head: FittedHead, labels: IntArray, *, n_views: int, weights: FloatArray | None = None) -> FittedHead:
     """Returns a head that was fitted on V rows per picture, held out as it will be used: by the mean log odds of views.
 
     Args:
         head: fitted on N * V rows, the views of a picture next to each other and held out together.
         labels: int64 (N,), of the pictures.
         n_views: V.
-        units: int64 (N,): pictures with equal numbers are held out together.
         weights: float64 (N,), mean 1: how much each picture counts; all alike where None.
     """
+    judged = head.judged[::n_views]
+    if not judged.any():
+        return replace(head, held_out_proba=head.held_out_proba[::n_views], judged=judged)
     logs = np.log(head.held_out_proba.clip(1e-300)).reshape(len(labels), n_views, -1).mean(axis=1)
-    judge = Judge.of(labels, units, weights)
-    if not judge.rows.any():
-        return replace(head, held_out_proba=softmax(logs))
-    temperature, loss = judge.choose_temperature(logs)
+    temperature, loss = Judge(labels, judged, weights).choose_temperature(logs)
     layer = replace(head.layer, temperature=head.layer.temperature * temperature)
-    return replace(head, layer=layer, held_out_proba=softmax(logs, temperature=temperature), held_out_loss=loss)
-
-
-def _unjudged(
-    features: FeatureArray, labels: IntArray, *, n_classes: int, units: IntArray, weights: FloatArray | None
-) -> tuple[FittedHead, Resolved]:
-    """Returns a ridge head with typical settings, on rows of equal length, and why.
-
-    With one row of a class its length would decide how often the class is answered, by no merit of its own: on
-    CIFAR-10 equal lengths gain up to 3 points (`benchmarks.one_shot`). The head takes rows as they are.
-    """
-    if len(np.unique(units)) < 2:
-        raise DataError(
-            f"all {len(labels)} training examples are identical or of one group, so none can be held out from the "
-            "others. Add pictures, or check --group-by."
-        )
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    alike = (features * (lengths.mean() / np.where(lengths > 0.0, lengths, 1.0))).astype(np.float32)
-    head = fit_ridge(
-        decompose(alike, weights),
-        labels,
-        n_classes=n_classes,
-        units=units,
-        weights=weights,
-        penalties=(TYPICAL_PENALTY,),
-    )
-    reason = (
-        "no class has two training pictures that are not copies or of one group, so nothing could be held out to "
-        f"choose by: penalty {TYPICAL_PENALTY:g} and temperature {head.layer.temperature:g} are typical ones"
-    )
-    return head, Resolved("ridge", reason)
+    proba = softmax(logs, temperature=temperature)
+    return replace(head, layer=layer, held_out_proba=proba, judged=judged, held_out_loss=loss)
 
 
 def predict_proba(head: Head | StackedHead, features: FeatureArray) -> FloatArray:

@@ -11,11 +11,6 @@ from handful.core.records import FloatArray, IntArray
 from handful.heads.probability import choose_temperature
 from handful.split import can_be_judged
 
-TYPICAL_TEMPERATURE = 0.2
-"""Of the scores of a ridge head that learnt from one picture of a class, where nothing says which is right. It has the
-lowest mean log loss in `benchmarks.one_shot`: about 0.1 is best on CIFAR-10, where one picture tells much, and 0.5 or
-more on solar cells, where it tells nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -23,8 +18,8 @@ class Judge:
 
     Attributes:
         labels: int64 (N,).
-        rows: bool (N,), those that are judged by. The only unit of its class teaches a model all that it knows of that
-            class, so that the model without it is wrong there, whatever it is like.
+        rows: bool (N,), those that are judged by, one at least. The only unit of its class teaches a model all that it
+            knows of that class, so that the model without it is wrong there, whatever it is like.
         weights: float64 (N,), mean 1: how much each row counts; all alike where None.
     """
 
@@ -38,17 +33,12 @@ class Judge:
         return cls(labels, can_be_judged(labels, units), weights)
 
     def choose_temperature(self, scores: FloatArray) -> tuple[float, float]:
-        """Returns the temperature with the least log loss and that loss, for scores float64 (N, C).
-
-        Where nothing can be judged by, a typical temperature, and NaN.
-        """
-        if not self.rows.any():
-            return TYPICAL_TEMPERATURE, float("nan")
+        """Returns the temperature with the least log loss, and that loss, for scores float64 (N, C)."""
         weights = self.weights
         if weights is not None and not self.rows.all():
             weights = weights[self.rows] / weights[self.rows].mean()
         return choose_temperature(scores[self.rows], self.labels[self.rows], weights)
 
     def accuracy(self, scores: FloatArray) -> float:
-        """Returns the share of rows whose highest score is that of their class; some row must be judged."""
+        """Returns the share of rows whose highest score is that of their class."""
         return float(np.mean(scores[self.rows].argmax(axis=1) == self.labels[self.rows]))

@@ -79,6 +79,7 @@ def fit_kernel(
         ),
         penalty=penalty,
         held_out_proba=softmax(held_out, temperature=temperature),
+        judged=judge.rows,
         held_out_loss=loss,
         search=tuple(entry for entry in search if entry["sharpness"] == sharpness),
     )

@@ -92,6 +92,7 @@ def fit_logistic(
         layer=Head(weight, solution[-1] - spectrum.mean @ weight, temperatures[best]),
         penalty=float(penalties[best]),
         held_out_proba=softmax(held_out[best], temperature=temperatures[best]),
+        judged=judge.rows,
         held_out_loss=losses[best],
         search=tuple(
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,13 +16,7 @@ PENALTIES = np.logspace(-4.0, 3.0, 29)
 
 
 def fit_ridge(
-    spectrum: Spectrum,
-    labels: IntArray,
-    *,
-    n_classes: int,
-    units: IntArray,
-    weights: FloatArray | None = None,
-    penalties: Sequence[float] | FloatArray = PENALTIES,
+    spectrum: Spectrum, labels: IntArray, *, n_classes: int, units: IntArray, weights: FloatArray | None = None
 ) -> FittedHead:
     """Returns the ridge head whose exactly held-out predictions have the least log loss.
 
@@ -38,36 +32,46 @@ def fit_ridge(
         n_classes: C.
         units: int64 (N,): rows with equal numbers (views of one picture, duplicates, groups) are held out together.
         weights: float64 (N,), positive, mean 1: how much each row counts; all alike where None.
-        penalties: tried, in the units of `PENALTIES`; a single one where no row can be judged.
     """
-    judge = Judge.of(labels, units, weights)
-    targets = np.eye(n_classes)[labels]
-    roots = spectrum.roots[:, None]
-    offset = targets.mean(axis=0) if weights is None else weights @ targets / weights.sum()
-    centred = roots * (targets - offset)
+    judge, roots = Judge.of(labels, units, weights), spectrum.roots[:, None]
+    offset, centred = _targets(spectrum, labels, n_classes=n_classes)
     projected = spectrum.left.T @ centred
     blocks = list(blocks_of(units))
     best: tuple[float, float, float, FloatArray] | None = None
     search = []
-    for penalty in np.asarray(penalties) * spectrum.mean_square:
+    for penalty in PENALTIES * spectrum.mean_square:
         shrink = spectrum.values**2 / (spectrum.values**2 + penalty)
         scores = held_out_scores(spectrum.left, shrink, projected, centred, blocks=blocks, roots=roots) / roots + offset
         temperature, loss = judge.choose_temperature(scores)
-        if judge.rows.any():
-            search.append({"penalty": float(penalty), "log_loss": loss, "accuracy": judge.accuracy(scores)})
+        search.append({"penalty": float(penalty), "log_loss": loss, "accuracy": judge.accuracy(scores)})
         if best is None or loss < best[0]:
             best = (loss, float(penalty), temperature, scores)
     assert best is not None
     loss, penalty, temperature, scores = best
-    weight = spectrum.right @ ((spectrum.values / (spectrum.values**2 + penalty))[:, None] * projected)
     return FittedHead(
         kind="ridge",
-        layer=Head(weight, offset - spectrum.mean @ weight, temperature),
+        layer=solve(spectrum, labels, n_classes=n_classes, penalty=penalty, temperature=temperature),
         penalty=penalty,
         held_out_proba=softmax(scores, temperature=temperature),
+        judged=judge.rows,
         held_out_loss=loss,
         search=tuple(search),
     )
+
+
+def solve(spectrum: Spectrum, labels: IntArray, *, n_classes: int, penalty: float, temperature: float) -> Head:
+    """Returns the ridge layer of one penalty; arguments as in `fit_ridge`."""
+    offset, centred = _targets(spectrum, labels, n_classes=n_classes)
+    shrunk = (spectrum.values / (spectrum.values**2 + penalty))[:, None] * (spectrum.left.T @ centred)
+    weight = spectrum.right @ shrunk
+    return Head(weight, offset - spectrum.mean @ weight, temperature)
+
+
+def _targets(spectrum: Spectrum, labels: IntArray, *, n_classes: int) -> tuple[FloatArray, FloatArray]:
+    """Returns the mean of the rows' indicators, float64 (C,), and (N, C), what is beyond it, times the rows' roots."""
+    targets, weights = np.eye(n_classes)[labels], spectrum.roots**2
+    offset = weights @ targets / weights.sum()
+    return offset, spectrum.roots[:, None] * (targets - offset)
 
 
 def held_out_scores(

@@ -179,7 +179,7 @@ def _too_small(
             f"every class in {root} has {fewer} to learn from: "
             f"{some([counted(name) for name in small])}. Add images; 10 for each class are a fair start."
         )
-    need = f"at least {least} to learn from" if least == 1 else f"{least}, one to learn from and one to test with"
+    need = f"at least {least} to learn from" if least == 1 else f"at least {least}, or 1 beside a test part"
     return DataError(
         f"class {some([counted(name) for name in small])} in {root}; it takes {need}. Add images or pass "
         "--drop-small-classes."

@@ -115,8 +115,8 @@ class Comparison:
     def _sizes(self) -> Iterator[str]:
         """Yields by how much the runs differ, the most telling figures first."""
         for name, title in (("accuracy", "test accuracy"), ("held_out.accuracy", "held-out accuracy")):
-            if name in self.gaps:
-                then, now = self.gaps[name]
+            then, now = self.gaps.get(name, (None, None))
+            if then is not None and now is not None:
                 yield f"{title} {percent(now)}, was {percent(then)}"
         if self.n_other:
             yield f"{counted(self.n_other, 'test picture')} answered otherwise"

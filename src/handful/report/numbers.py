@@ -145,9 +145,9 @@ def searches(run: Run) -> tuple[SearchCurve, ...]:
 
 
 def held_out_noun(run: Run) -> str:
-    """Returns what the held-out figures are of: all training pictures, or the ones that training looked at to stop."""
-    left_out = run.search is not None and not len(run.split.validation)
-    return "validation picture" if run.training and not left_out else "training picture"
+    """Returns what the held-out figures are of: training pictures, or those that training or a search looked at."""
+    of_validation = len(run.split.validation) > 0 if run.search else bool(run.training)
+    return "validation picture" if of_validation else "training picture"
 
 
 def _point(given: CalibrationBin) -> ReliabilityPoint:

@@ -12,6 +12,7 @@ from handful.core.config import FinetuneConfig
 from handful.core.records import Run
 from handful.finetune import cautions
 from handful.report.text import counted, listed, percent, percent_range, printable
+from handful.split import SINGLE
 
 LICENCE = "licence"
 """What a remark about a licence is about; the terminal tells it too."""
@@ -187,9 +188,8 @@ def _held_out(run: Run) -> tuple[Remark, ...]:
         return (
             Remark(
                 "warning",
-                "No class has two training pictures that are not copies or of one group, so none could be held out: "
-                "settings are typical ones instead of chosen ones, and nobody knows how sure an answer is. Two "
-                "pictures of a class make a difference.",
+                f"{SINGLE[0].upper()}{SINGLE[1:]}, so none could be held out: settings are typical ones instead of "
+                "chosen ones, and nobody knows how sure an answer is. Two pictures of a class make a difference.",
                 "single",
             ),
         )

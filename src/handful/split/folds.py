@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from handful.core.records import IntArray
 
+SINGLE = "no class has two training pictures that are not copies or of one group"
+"""Why nothing can be held out to choose or to judge by."""
+
 
 def folds(labels: IntArray, units: IntArray, *, n_folds: int, seed: int) -> IntArray:
     """Returns int64 (N,): the fold, in 0..K-1, in which each row is held out.
@@ -35,13 +38,14 @@ def folds(labels: IntArray, units: IntArray, *, n_folds: int, seed: int) -> IntA
 
 
 def can_be_judged(labels: IntArray, units: IntArray) -> npt.NDArray[np.bool_]:
-    """Returns bool (N,): which rows a model could get right that did not see their unit: another has their class too.
+    """Returns bool (N,): which rows a model can get right that did not see their unit: another one has their class too.
 
     Args:
         labels: int64 (N,).
         units: int64 (N,): rows with equal numbers are held out together.
     """
-    pairs = np.unique(np.stack([labels, units]), axis=1)
-    apart = np.bincount(pairs[0], minlength=int(labels.max(initial=0)) + 1)
-    judged: npt.NDArray[np.bool_] = apart[labels] > 1
+    _, own = np.unique(units, return_inverse=True)
+    n_units = int(own.max(initial=0)) + 1
+    n_apart = np.bincount(np.unique(labels * n_units + own) // n_units, minlength=int(labels.max(initial=0)) + 1)
+    judged: npt.NDArray[np.bool_] = n_apart[labels] > 1
     return judged

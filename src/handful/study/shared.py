@@ -82,7 +82,8 @@ class Learning:
             if not apart.any():
                 raise DataError(
                     f"no picture of {self.table.root} can be spared to validate with: of the {len(train)} to learn "
-                    "from, all of a class are identical or of one group. Add pictures, or a validation part."
+                    "from, each is its class's only one, or all of its class are identical or of one group. Add "
+                    "pictures, or a validation part."
                 )
             train, validation = train[~apart], train[apart]
         if config.split.images is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from handful.core.config import TrainConfig
-from handful.core.errors import TrainingError
+from handful.core.errors import HandfulError, NothingHeldOutError, TrainingError
 from handful.core.progress import Silent
 from handful.core.records import FloatArray, IntArray, Split
 from handful.core.study import Trial, TrialResult
@@ -42,13 +42,14 @@ def train_single(trial: Trial, config: TrainConfig, learning: Learning, shared: 
     """
     try:
         return (_trained if trains_layers(config) else _solved)(trial, config, learning, shared)
-    except TrainingError as error:
+    except (TrainingError, NothingHeldOutError) as error:
         return failed(trial, error, learning.parts(config))
 
 
-def failed(trial: Trial, error: TrainingError, parts: Split) -> TrialResult:
+def failed(trial: Trial, error: HandfulError, parts: Split) -> TrialResult:
     """Returns the result of a trial whose training came to nothing."""
-    return TrialResult(trial, "failed", str(error), (), error.failed_at, len(parts.train), ())
+    failed_at = error.failed_at if isinstance(error, TrainingError) else None
+    return TrialResult(trial, "failed", str(error), (), failed_at, len(parts.train), ())
 
 
 def _trained(trial: Trial, config: TrainConfig, learning: Learning, shared: SharedActivations) -> TrialResult:

@@ -26,8 +26,7 @@ from handful.core.records import FloatArray, ImageTable, IntArray, Picture, Reso
 from handful.core.search import Attempt, Search
 from handful.evaluate import log_loss
 from handful.features import RESAMPLING, VIEWS, FrozenTrunk, Interpolation, Preprocessing, n_missing
-from handful.split import can_be_judged, units
-from handful.transfer.clock import Time
+from handful.transfer.clock import RESERVE, SLOWER, Time
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.hurry import SHORT, FirstProbe, scaled, seconds_each
 from handful.transfer.judged import Judged, alike, choose, together
@@ -38,12 +37,7 @@ from handful.transfer.order import N_LAPS, Backbone, Turn, further_probes, turns
 from handful.transfer.plan import FeaturePlan, plan_features, taps_to_try, with_options
 from handful.transfer.probe import Trained, train_probe
 from handful.transfer.tries import paired
-
-RESERVE = 10.0
-"""Seconds for what comes after the search but the answers for the test part: heat maps, the model, the report."""
-
-SLOWER = 1.1
-"""How much longer answers may take than was measured: without it two of five runs with 600 seconds took 602 and 610."""
+from handful.transfer.unjudged import nothing_judges, train_unjudged
 
 WORTH = 0.5
 """Share of the time that a training took before which has to be left for the next."""
@@ -76,7 +70,7 @@ def train_best(
     threads: int,
     progress: Progress,
 ) -> Trained:
-    """Returns the best classifier that was found in the time, with the record of the search.
+    """Returns the best classifier that was found in the time, with the record of the search, if there was one.
 
     Args:
         table: the data set.
@@ -89,8 +83,8 @@ def train_best(
     """
     work = _Searching(table, split, config, threads, progress, time)
     work.check(backbones)
-    if not work.can_judge:
-        return work.all_probes(backbones)
+    if nothing_judges(table, split):
+        return train_unjudged(table, split, config, backbones=backbones, time=time, threads=threads, progress=progress)
     probes = [work.first_probe(backbones[0])]
     probes += work.more_probes(backbones, probes[0])
     found: list[Judged] = []
@@ -127,39 +121,6 @@ class _Searching:
     threads: int
     progress: Progress
     time: Time
-
-    @property
-    def can_judge(self) -> bool:
-        """Whether some picture can be held out to judge by, or the user gave a validation part."""
-        train = self.split.train
-        own = units([self.table.pictures[index] for index in train])
-        return len(self.split.validation) > 0 or bool(can_be_judged(self.table.labels[train], own).any())
-
-    def all_probes(self, backbones: Sequence[Backbone]) -> Trained:
-        """Returns the average of the probes of all networks that there is time for, where nothing can be judged by."""
-        self.progress.say(
-            "No class has two training pictures that are not copies or of one group, so nothing can be held out to "
-            "judge by: the networks' probes are averaged, and no layers are trained."
-        )
-        config = with_options(self.config, {"strategy": "features", "head": "auto"})
-        train = [self.table.pictures[index] for index in self.split.train]
-        taken, needed = 0, 0.0
-        for backbone in backbones if self.time.limit is not None else ():
-            trunk = frozen_trunk(backbone, config, threads=self.threads, progress=self.progress)
-            plan = plan_features(config.features, backbone[0], train, held_out_loss=None)
-            each = SLOWER * self.seconds_each(trunk, plan.preprocessing) * len(plan.views)
-            needed += each * (len(train) + len(self.split.test))
-            if taken and needed > self.time.left - RESERVE:
-                break
-            taken += 1
-        return train_probe(
-            self.table,
-            self.split,
-            config,
-            backbones=backbones[: taken or None],
-            threads=self.threads,
-            progress=self.progress,
-        )
 
     def first_probe(self, backbone: Backbone) -> Judged:
         """Returns the probe that there is time for, however short that is."""
@@ -215,6 +176,7 @@ class _Searching:
             proba = classify(
                 trained.model, self.table, pictures, threads=self.threads, progress=self.progress, use_cache=True
             )
+            trained = replace(trained, held_out=rows, held_out_proba=proba)
         judged = self._judged("probe", trained, rows, proba, began=began, first=first)
         self.progress.say(_told(judged))
         return judged

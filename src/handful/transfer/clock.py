@@ -10,6 +10,12 @@ from handful.core.config import TrainConfig
 from handful.core.notation import read_duration
 from handful.finetune import work_seconds
 
+RESERVE = 10.0
+"""Seconds for what comes after the search but the answers for the test part: heat maps, the model, the report."""
+
+SLOWER = 1.1
+"""How much longer answers may take than was measured: without it two of five runs with 600 seconds took 602 and 610."""
+
 
 @dataclass(frozen=True, slots=True)
 class Time:

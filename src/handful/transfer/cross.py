@@ -15,8 +15,8 @@ from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FittedHead, ImageTable, IntArray, Split
 from handful.core.trust import Comparison, CrossValidation, Fold
 from handful.evaluate import corrected_interval
-from handful.heads import fit_heads, pool_views, predict_proba
-from handful.split import folds, units
+from handful.heads import fit_heads, fit_typical, pool_views, predict_proba
+from handful.split import can_be_judged, folds, units
 from handful.transfer.probe import Trained, as_rows, weights_of
 
 SIDE_BY_SIDE = 10_000
@@ -58,7 +58,8 @@ def cross_validate(
     """Returns how good models are that learn from K - 1 of K parts of the training pictures, each part held out once.
 
     In every fold the kind of the output layer, its penalty and its temperature are chosen again, on the fold's training
-    part alone, among the kinds that came into question for the whole. How pictures are shown to the network is not: it
+    part alone, among the kinds that came into question for the whole; typical ones where it has one picture of every
+    class. How pictures are shown to the network is not: it
     was chosen once, on all training pictures.
 
     The runner-up is the kind with the next lowest held-out loss on all training pictures; of several averaged networks,
@@ -165,19 +166,21 @@ class _Again:
         rows, n_rows = as_rows(self.views[member][learn], view_use=self.config.features.view_use)
         labels = self.labels[learn]
         weights = weights_of(self.config, labels, n_classes=self.n_classes)
+        own, kinds = self.units[learn], self.kinds[member]
+        shown, repeated = np.repeat(labels, n_rows), None if weights is None else np.repeat(weights, n_rows)
+        if not can_be_judged(labels, own).any():
+            return dict.fromkeys(kinds, fit_typical(rows, shown, n_classes=self.n_classes, weights=repeated))
         heads = fit_heads(
             rows,
-            np.repeat(labels, n_rows),
-            kinds=self.kinds[member],
+            shown,
+            kinds=kinds,
             n_classes=self.n_classes,
-            units=np.repeat(self.units[learn], n_rows),
+            units=np.repeat(own, n_rows),
             seed=self.config.run.seed,
-            weights=None if weights is None else np.repeat(weights, n_rows),
+            weights=repeated,
         )
         if n_rows > 1:
-            heads = [
-                pool_views(head, labels, n_views=n_rows, units=self.units[learn], weights=weights) for head in heads
-            ]
+            heads = [pool_views(head, labels, n_views=n_rows, weights=weights) for head in heads]
         return {head.kind: head for head in heads}
 
 

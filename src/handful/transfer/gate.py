@@ -11,7 +11,7 @@ from handful.core.progress import Progress
 from handful.core.records import FeatureArray, ImageTable, IntArray
 from handful.features import FrozenTrunk, Preprocessing, cosines, extract
 from handful.heads import fit_head
-from handful.split import units
+from handful.split import can_be_judged, units
 
 N_PICTURES = 400
 """Training pictures that are looked at in both precisions, at most; the full-precision rows are kept for later runs."""
@@ -27,23 +27,27 @@ class Gate:
 
     Attributes:
         cosine: mean over pictures, to the features in fp32.
-        lost: held-out accuracy in fp32 less that in the lower precision, of the same ridge head on the same pictures.
+        lost: held-out accuracy in fp32 less that in the lower precision, of the same ridge head on the same pictures;
+            None where none can be held out.
         n_images: pictures that were looked at.
     """
 
     cosine: float
-    lost: float
+    lost: float | None
     n_images: int
 
     @property
     def passes(self) -> bool:
         """Whether the lower precision may be used."""
-        return self.cosine >= LEAST_COSINE and self.lost <= MOST_LOST + 1e-9  # a share of pictures, rounded
+        return self.cosine >= LEAST_COSINE and (self.lost or 0.0) <= MOST_LOST + 1e-9  # a share of pictures, rounded
 
     def __str__(self) -> str:
+        held_out = "none can be held out to compare answers"
+        if self.lost is not None:
+            held_out = f"held-out accuracy is {-self.lost:+.1%} (at least {-MOST_LOST:+.1%})"
         return (
             f"on {self.n_images} training pictures its features have a mean cosine of {self.cosine:.4f} to those in "
-            f"fp32 (at least {LEAST_COSINE}), and held-out accuracy is {-self.lost:+.1%} (at least {-MOST_LOST:+.1%})"
+            f"fp32 (at least {LEAST_COSINE}), and {held_out}"
         )
 
 
@@ -83,15 +87,18 @@ def examine_precision(
         for trunk in trunks
     )
     labels, together = table.labels[chosen], units(pictures)
-    accuracy_low, accuracy_full = (
-        _held_out_accuracy(values, labels, together, table.classes, seed) for values in (low, full)
-    )
-    return Gate(float(cosines(low, full).mean()), accuracy_full - accuracy_low, len(pictures))
+    lost = None
+    if can_be_judged(labels, together).any():
+        accuracy_low, accuracy_full = (
+            _held_out_accuracy(values, labels, together, table.classes, seed) for values in (low, full)
+        )
+        lost = accuracy_full - accuracy_low
+    return Gate(float(cosines(low, full).mean()), lost, len(pictures))
 
 
 def _held_out_accuracy(
     features: FeatureArray, labels: IntArray, together: IntArray, classes: Sequence[str], seed: int
 ) -> float:
-    """Returns the share of pictures that a ridge head gets right which did not see them."""
+    """Returns the share of the judged pictures that a ridge head gets right which did not see them."""
     head, _ = fit_head(features, labels, kind="ridge", n_classes=len(classes), units=together, seed=seed)
-    return float((head.held_out_proba.argmax(axis=1) == labels).mean())
+    return float((head.held_out_proba.argmax(axis=1) == labels)[head.judged].mean())

@@ -8,7 +8,7 @@ import scipy.linalg
 from handful.core.progress import Progress
 from handful.core.records import FeatureArray, FloatArray, IntArray
 from handful.heads.kernel import squared_distances
-from handful.split import can_be_judged, folds, subset
+from handful.split import folds, subset
 
 SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)
 """Shares of the pictures that are not set apart."""
@@ -26,18 +26,13 @@ MOST_PICTURES = 5000
 """Training pictures: the refits on more take minutes, and forecasts matter where pictures are few."""
 
 
-def why_not(labels: IntArray, units: IntArray, n_classes: int) -> str:
+def why_not(labels: IntArray, n_classes: int) -> str:
     """Returns why subsets of these pictures would not show how accuracy grows, as a sentence; "" where they would."""
     fewest = int(np.bincount(labels, minlength=n_classes).min())
     if fewest < FEWEST_OF_A_CLASS:
         return (
             f"What more pictures would bring is not forecast: that takes {FEWEST_OF_A_CLASS} training pictures of "
             f"every class, and the smallest class has {fewest}."
-        )
-    if not can_be_judged(labels, units).all():
-        return (
-            "What more pictures would bring is not forecast: that takes two training pictures of every class that are "
-            "not copies or of one group."
         )
     if len(labels) > MOST_PICTURES:
         return (

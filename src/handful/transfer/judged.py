@@ -109,6 +109,11 @@ def answers(judged: Sequence[Judged], rows: IntArray | None = None) -> tuple[Int
     return rows, sums / sums.sum(axis=1, keepdims=True)
 
 
+def why_averaged(config: TrainConfig) -> str:
+    """Returns why networks are averaged: they are at hand, or the user named them."""
+    return "at hand, and on ImageNet no worse than the default one" if config.features.backbone == "auto" else BY_USER
+
+
 def _best_probes(probes: Sequence[Judged], labels: IntArray) -> tuple[Judged, ...]:
     """Returns all probes where their average has a lower log loss than the first one, and that one otherwise.
 
@@ -141,7 +146,6 @@ def together(answer: Sequence[Judged], table: ImageTable, config: TrainConfig, s
     by_network = {f"{each.record.backbone} on {each.record.size} pixels": each.trained.options for each in own}
     members = tuple(member for each in answer for member in each.trained.model.members)
     names = "+".join(dict.fromkeys(member.trunk.spec.name for member in members))
-    why = "at hand, and on ImageNet no worse than the default one" if config.features.backbone == "auto" else BY_USER
     return Trained(
         model=Model(table.classes, members, table.full_scale, config.reading),
         heads=tuple(head for each in answer for head in each.trained.heads),
@@ -149,7 +153,7 @@ def together(answer: Sequence[Judged], table: ImageTable, config: TrainConfig, s
         held_out_proba=held_out,
         options={
             **joined(by_network),
-            "backbone": Resolved(names, why),
+            "backbone": Resolved(names, why_averaged(config)),
         },
         weights=tuple(used for each in answer for used in each.trained.weights),
         training=tuple(training for each in answer for training in each.trained.training),

@@ -17,7 +17,7 @@ from handful.backbones import BackboneSpec, LocatedWeights, load, random_weights
 from handful.core.choices import HEADS
 from handful.core.cluster import Cluster
 from handful.core.config import FinetuneConfig, TrainConfig
-from handful.core.errors import ConfigError, DataError, TrainingError
+from handful.core.errors import ConfigError, NothingHeldOutError, TrainingError
 from handful.core.files import sha256_bytes
 from handful.core.progress import Progress
 from handful.core.records import (
@@ -42,7 +42,7 @@ from handful.transfer.hired import check_shared, hire
 from handful.transfer.kept import place_of_work
 from handful.transfer.model import Member, Model
 from handful.transfer.plan import FeaturePlan, choose_backbones, plan_features
-from handful.transfer.probe import Trained, probe_losses, weights_used
+from handful.transfer.probe import Trained, can_be_tried, probe_losses, weights_used
 
 if TYPE_CHECKING:
     from handful.finetune.activations import Activations
@@ -150,7 +150,7 @@ def train_layers(
     layer = replace(layer, temperature=temperature)
     trunk = work.trunk(cut)
     trunk = trunk.proven(preprocessing, taps=[trunk.tap], threads=threads, progress=progress)
-    head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, loss)
+    head = FittedHead("layers", layer, float(recipe.l2 or 0.0), proba, np.ones(len(proba), dtype=bool), loss)
     return Trained(
         model=Model(
             table.classes, (Member(trunk, preprocessing, plan.views, layer),), table.full_scale, config.reading
@@ -229,9 +229,10 @@ class Work:
             if set(labels[own]) - set(labels[~validates]):
                 validates[own] = False
         if not validates.any():
-            raise DataError(
-                f"no training picture of {self.table.root} can be spared to validate with: of the "
-                f"{len(labels)}, all of a class are identical or of one group. Add pictures, or a validation part."
+            raise NothingHeldOutError(
+                f"no training picture of {self.table.root} can be spared to validate with: of the {len(labels)}, each "
+                "is its class's only one, or all of its class are identical or of one group. Add pictures, or a "
+                "validation part."
             )
         return self.split.train[~validates], self.split.train[validates]
 
@@ -255,8 +256,7 @@ class Work:
         given = self.config.features
         config = replace(given, views="plain") if given.views == "auto" else given
         pictures = [self.table.pictures[index] for index in self.split.train]
-        labels = self.table.labels[self.split.train]
-        can_try = not self.starts_at_random and can_be_judged(labels, units(pictures)).any()
+        can_try = not self.starts_at_random and can_be_tried(self.table, self.split, seed=self.config.run.seed)
         plan = plan_features(config, self.spec, pictures, held_out_loss=loss if can_try else None)
         if given.views != "auto":
             return plan
@@ -313,14 +313,17 @@ class Work:
         return cut, training, head_arrays(stack)
 
     def solved(self, preprocessing: Preprocessing, rows: IntArray) -> Head:
-        """Returns the output layer that logistic regression finds for some pictures on the network as it was."""
-        pictures = [self.table.pictures[index] for index in rows]
+        """Returns the output layer that logistic regression finds for some pictures on the network as it was.
+
+        A ridge layer where none of them can be held out to choose a penalty by.
+        """
+        labels, own = self.table.labels[rows], units([self.table.pictures[index] for index in rows])
         fitted, _ = fit_head(
             self.features(self.pretrained(), preprocessing, views=("plain",), rows=rows),
-            self.table.labels[rows],
-            kind="logistic",
+            labels,
+            kind="logistic" if can_be_judged(labels, own).any() else "ridge",
             n_classes=len(self.table.classes),
-            units=units(pictures),
+            units=own,
             seed=self.config.run.seed,
         )
         return cast(Head, fitted.layer)

@@ -107,7 +107,7 @@ def train_probe(
     options["backbone"] = Resolved("+".join(each.value for each in at_taps), "; ".join(reasons))
     heads = tuple(head for _, head, _ in fitted)
     held_out: FloatArray = np.mean([head.held_out_proba for head in heads], axis=0)
-    judged = can_be_judged(table.labels[split.train], units([table.pictures[index] for index in split.train]))
+    judged = heads[0].judged
     members = tuple(member for member, _, _ in fitted)
     return Trained(
         model=Model(table.classes, members, table.full_scale, config.reading),
@@ -140,7 +140,8 @@ class _Probe:
         trunk = self.trunk(backbone, self.config)
         train = [self.table.pictures[index] for index in self.split.train]
         own, labels = units(train), self.table.labels[self.split.train]
-        taps = taps_to_try(self.config.features, trunk.spec, len(train))
+        can_try = can_be_tried(self.table, self.split, seed=self.config.run.seed)
+        taps = taps_to_try(self.config.features, trunk.spec, len(train)) if can_try else (trunk.tap,)
         losses = partial(
             probe_losses,
             trunk,
@@ -155,7 +156,7 @@ class _Probe:
             self.config.features,
             trunk.spec,
             train,
-            held_out_loss=(lambda shown: losses(shown)[0]) if can_be_judged(labels, own).any() else None,
+            held_out_loss=(lambda shown: losses(shown)[0]) if can_try else None,
         )
         tap, named = trunk.tap, Resolved(trunk.spec.full_name, "")
         if len(taps) > 1:
@@ -184,7 +185,7 @@ class _Probe:
             progress=self.progress,
         )
         if n_rows > 1:
-            head = pool_views(head, labels, n_views=n_rows, units=own, weights=weights)
+            head = pool_views(head, labels, n_views=n_rows, weights=weights)
         options = {**plan.options, **engine_options(trunk, gate), "head": kind, "backbone": named}
         return Member(trunk, plan.preprocessing, plan.views, head.layer), head, options
 
@@ -235,6 +236,18 @@ def weights_of(config: TrainConfig, labels: IntArray, *, n_classes: int) -> Floa
     return balanced_weights(labels, n_classes) if config.heads.class_weights == "balanced" else None
 
 
+def can_be_tried(table: ImageTable, split: Split, *, seed: int) -> bool:
+    """Returns whether `probe_losses` can tell anything: whether some of its pictures can be judged."""
+    rows = _trial_rows(split, seed=seed)
+    return bool(can_be_judged(table.labels[rows], units([table.pictures[index] for index in rows])).any())
+
+
+def _trial_rows(split: Split, *, seed: int) -> IntArray:
+    """Returns int64 (M,), ascending: the training pictures on which preprocessings and layer groups are compared."""
+    rows: IntArray = np.sort(np.random.default_rng(seed).permutation(split.train)[:TRIAL_PICTURES])
+    return rows
+
+
 def probe_losses(
     trunk: FrozenTrunk,
     preprocessing: Preprocessing,
@@ -247,7 +260,7 @@ def probe_losses(
     progress: Progress,
 ) -> list[float]:
     """Returns the held-out log loss of a ridge head at each tap, on some training pictures, drawn by the seed."""
-    chosen = np.sort(np.random.default_rng(seed).permutation(split.train)[:TRIAL_PICTURES])
+    chosen = _trial_rows(split, seed=seed)
     pictures: list[Picture] = [table.pictures[index] for index in chosen]
     found = extract_at(
         taps,

@@ -21,14 +21,14 @@ from time import perf_counter
 
 from handful.backbones import BackboneSpec, LocatedWeights, availability
 from handful.core.config import TrainConfig
-from handful.core.errors import ConfigError, DataError, WeightsError
+from handful.core.errors import ConfigError, NothingHeldOutError, WeightsError
 from handful.core.progress import Progress
 from handful.core.ranking import Ranked, Ranking, Unranked
 from handful.core.records import ImageTable, IntArray, Split
 from handful.evaluate import wilson_interval
 from handful.features import extract
 from handful.heads import fit_head
-from handful.split import can_be_judged, subset, units
+from handful.split import SINGLE, can_be_judged, subset, units
 from handful.transfer.bench import BoolArray
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.plan import plan_features
@@ -81,17 +81,17 @@ def rank(
         progress: told about the work.
 
     Raises:
-        DataError: no class has two training pictures, so nothing can be held out to rank by.
+        NothingHeldOutError: no class has two training pictures, so there is nothing to rank by.
         WeightsError: no network can be used.
     """
     rows = split.train
-    if not can_be_judged(table.labels[rows], units([table.pictures[index] for index in rows])).any():
-        raise DataError(
-            "networks are ranked by training pictures that are held out, and no class has two that are not copies or "
-            "of one group. Add pictures, or name a network with --backbone."
-        )
     if len(rows) > MOST_RANKED:
         rows = rows[subset(table.labels[rows], n_images=MOST_RANKED, seed=config.run.seed)]
+    if not can_be_judged(table.labels[rows], units([table.pictures[index] for index in rows])).any():
+        raise NothingHeldOutError(
+            f"networks are ranked by training pictures that are held out, and of {len(rows)} {SINGLE}. Add pictures, "
+            "or name a network with --backbone."
+        )
     at_hand = {spec.name for spec, _ in backbones}
     probed, others = [], []
     for spec, located in backbones:
@@ -108,7 +108,7 @@ def rank(
         reasons = "; ".join(f"{other.backbone}: {other.reason}" for other in others)
         raise WeightsError(f"no network can be ranked, because none is at hand that works here. {reasons}")
     ordered = order(probed)
-    return Ranking(_compared(ordered), tuple(others), len(rows), _reason(ordered))
+    return Ranking(_compared(ordered), tuple(others), len(ordered[0].right), _reason(ordered))
 
 
 def order(probed: Sequence[Probed]) -> list[Probed]:
@@ -154,7 +154,7 @@ def _probe(
         units=units(pictures),
         seed=config.run.seed,
     )
-    right = head.held_out_proba.argmax(axis=1) == labels
+    right = (head.held_out_proba.argmax(axis=1) == labels)[head.judged]
     record = Ranked(
         backbone=spec.name,
         title=spec.title,

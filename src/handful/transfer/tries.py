@@ -24,7 +24,7 @@ import numpy as np
 
 from handful.backbones import BackboneSpec, LocatedWeights
 from handful.core.advice import Try
-from handful.core.errors import DataError
+from handful.core.errors import NothingHeldOutError
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Split
 from handful.finetune import work_seconds
@@ -76,7 +76,7 @@ def try_ways(
 
     Raises:
         ConfigError: options that cannot work for this network and these classes.
-        DataError, TrainingError: every way failed, the advised one with this error.
+        HandfulError: every way failed, the advised one with this error.
     """
     for candidate in candidates:
         if trains_layers(candidate.config):
@@ -125,7 +125,7 @@ def _choose(results: Sequence[Result]) -> Result:
     better = [other for other in others if (_gains(other.record) if advised.trained else other.trained)]
     if not better and advised.error:
         solved = [other for other in others if not trains_layers(other.candidate.config)]
-        if isinstance(advised.error, DataError) and solved:
+        if isinstance(advised.error, NothingHeldOutError) and solved:
             return solved[0]  # no picture can be spared to validate with, and this way needs none
         raise advised.error
     return max(better, key=lambda other: (other.record.accuracy, -(other.record.loss or 0.0)), default=advised)

@@ -35,6 +35,11 @@ LAYERS_WERE_TRAINED = (
     "--strategy features finds out in seconds."
 )
 
+NOT_ALL_HELD_OUT = (
+    "What more pictures would bring is not forecast: that takes answers for every training picture by models that did "
+    "not see it and could know its class."
+)
+
 
 def check_miss(config: TrustConfig, classes: tuple[str, ...]) -> None:
     """Checks what needs the names of the classes.
@@ -91,8 +96,9 @@ def find_trust(
     seen: list[FeatureArray] = [values.mean(axis=1) for values in views]
     own = units([table.pictures[index] for index in split.train])
     rules = replace(rules, familiar=get_familiar(seen[0], own, seed=seed))
-    if reason := why_not(table.labels[split.train], own, len(table.classes)):
-        return replace(found, rules=rules, left_out=(*left_out, reason))
+    reason = why_not(table.labels[split.train], len(table.classes))
+    if reason or not np.array_equal(trained.held_out, split.train):
+        return replace(found, rules=rules, left_out=(*left_out, reason or NOT_ALL_HELD_OUT))
     with limit_threads(1):  # the systems are small: on a busy machine threads wait for each other longer than they work
         sizes, wrong = refit(
             _side_by_side(seen), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress
