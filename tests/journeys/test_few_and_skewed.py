@@ -91,16 +91,18 @@ def test_one_picture_of_a_class_is_learnt_and_nothing_is_said_to_be_known(comman
 @pytest.mark.parametrize(
     "options", [("--strategy", "auto"), ("--strategy", "best"), ("--views", "mirror")], ids=" ".join
 )
-def test_one_picture_of_a_class_goes_every_way_that_needs_no_other(command, singles, options):
+def test_one_picture_of_a_class_goes_every_way_that_needs_no_other(command, singles, tmp_path, options):
     code, out, err = command("train", singles, "--backbone", "toy", *options)
     assert code == 0, err
     assert "no training picture could be held out" in out
+    reason = json.loads((tmp_path / "run" / "result.json").read_text())["strategy"]["reason"]
+    assert ("all probes are taken" in reason) == ("best" in options)
 
 
 def test_only_a_ridge_layer_has_typical_settings(command, singles):
     code, _, err = command("train", singles, "--backbone", "toy", "--head", "linear")
     assert code == 2
-    assert "take --head ridge, which then has typical settings" in err
+    assert "take --head ridge, which then has typical ones" in err
 
 
 def test_many_classes_of_one_picture_are_not_tried_in_several_ways(command, tmp_path):

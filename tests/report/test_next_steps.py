@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from handful.core.records import Finding, Resolved
+from handful.core.search import Search
 from handful.core.trust import Suspect
 from handful.report import result_dict, summary
 from handful.report.next_steps import MANY_DOUBTS, N_STEPS, next_steps
@@ -119,11 +120,23 @@ def test_pictures_belong_together_is_said_once_and_not_of_the_users_own_parts(ma
     assert {"runs", "look-alikes"}.isdisjoint(about(given))
 
 
+def test_doubtful_labels_of_a_validation_part_that_a_search_was_judged_by_gain_nothing(make_run):
+    run = doubtful(trusted(make_run(skill=1.5)), 50)
+    searched = dataclasses.replace(run, search=Search(60.0, (), "all was tried", n_judged=0))
+    assert "teaches the wrong thing" in labels_step(searched).evidence
+    judged = dataclasses.replace(searched, split=dataclasses.replace(run.split, validation=run.split.train[:5]))
+    assert "misleads what is chosen" in labels_step(judged).evidence
+
+
+def labels_step(run):
+    return next(step for step in next_steps(run) if step.about == "labels")
+
+
 def test_doubtful_labels_of_pictures_that_nothing_was_learnt_from_gain_nothing(make_run):
     run = with_training(doubtful(trusted(make_run(skill=1.5)), 50), training())
     step = next(step for step in next_steps(run) if step.about == "labels")
     assert "validation pictures" in step.evidence
-    assert "misleads when training stops" in step.evidence
+    assert "misleads what is chosen" in step.evidence
     assert about(run)[0] == "pictures"
 
 

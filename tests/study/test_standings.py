@@ -13,6 +13,7 @@ from handful.study.standings import (
     rivals,
     standings,
     unfinished,
+    why_failed,
 )
 from tests.study.made import FAILS, grid_study, one_axis, result, search_study, setting, study
 
@@ -139,6 +140,15 @@ def test_one_seed_and_failures_are_said():
     texts = [each.text for each in remarks(one_axis(n_seeds=1))]
     assert texts[0].startswith("One seed does not tell")
     assert texts[1] == "1 training failed: the loss was no longer a number."
+
+
+def test_a_failure_that_is_no_matter_of_the_loss_is_told_as_it_is():
+    made = one_axis(n_seeds=1)
+    failed = [each for setting in made.settings for each in setting.results if each.status == "failed"]
+    (result,) = failed
+    assert why_failed(result) == "the loss was no longer a number"
+    other = dataclasses.replace(result, failed_at=None, stopped="no class has two training pictures. Add pictures.")
+    assert why_failed(other) == "no class has two training pictures. Add pictures"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError, TrainingError
 from handful.core.progress import Silent
 from handful.core.search import Attempt
+from handful.heads.typical import TEMPERATURE
 from handful.images import read
 from handful.split import split
 from handful.transfer import Time, best, hurry, layers, locate_weights, located, order, plan, probe, settled
@@ -222,6 +223,7 @@ def test_one_picture_of_a_class_is_judged_by_the_users_own_validation_part(toy, 
     assert [each.n_held_out for each in run.search.attempts] == [36, 36]
     assert run.search.ended == "every network was trained"
     assert run.held_out.n_test == 36
+    assert TEMPERATURE not in {head.layer.temperature for head in run.heads}
 
 
 def test_probes_that_a_validation_part_judged_forecast_nothing(toy, tmp_path, monkeypatch):
@@ -233,7 +235,9 @@ def test_probes_that_a_validation_part_judged_forecast_nothing(toy, tmp_path, mo
     run = handful.train(tmp_path / "data", tmp_path / "run", **QUICK, strategy="best").run
     assert len(run.heads) == 2
     assert run.trust.growth is None
-    assert "not forecast" in run.trust.left_out[0]
+    assert "this search was judged by the validation part" in run.trust.left_out[0]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Each was judged on your validation part" in page
 
 
 def test_the_options_of_the_search_are_told_as_its_own(photos, toy, tmp_path):
@@ -256,7 +260,7 @@ def test_the_users_own_validation_part_judges_every_network_once(data):
     found = search((table, replace(parts, train=train, validation=validation)))
     assert [each.n_held_out for each in found.search.attempts] == [len(validation)] * 2
     assert found.search.ended == "every network was trained"
-    assert set(found.held_out) <= set(validation) or found.training == ()
+    assert set(found.held_out) == set(validation)
 
 
 def test_a_run_tells_what_its_time_was_spent_on(photos, toy, tmp_path):
@@ -385,7 +389,7 @@ def test_where_nothing_can_be_judged_the_probes_of_all_networks_are_averaged(dat
     assert (len(found.held_out), found.search) == (0, None)
     assert "nothing can be held out to judge by" in told.lines[0]
     assert found.options["strategy"].value == "best"
-    assert "probes are averaged" in found.options["strategy"].reason
+    assert "all probes are taken" in found.options["strategy"].reason
     assert found.options["backbone"].value == "toy+toy-shallow"
     short = replace(config, finetune=replace(config.finetune, time="1s"))
     alone = train_best(table, few, short, time=Time.given(short), **given)

@@ -10,7 +10,7 @@ from handful.transfer.hurry import AFTERWARDS, FirstProbe, scaled
 
 SPEC = find("efficientnet-lite0")
 SMALL = [SimpleNamespace(width=64, height=80)] * 100
-FACTS = {"n_test": 50, "n_known": 0, "seconds_each": 1.0}
+FACTS = {"n_test": 50, "n_known": 0, "can_try": True, "seconds_each": 1.0}
 
 WAYS = [
     ({}, 2 * 150 + 100 + 40),
@@ -41,6 +41,11 @@ def test_as_little_is_left_out_as_the_time_asks_for(n_steps):
 def test_pictures_that_need_no_trial_cost_none():
     large = [SimpleNamespace(width=300, height=300)] * 100
     assert FirstProbe(TrainConfig.of({}), SPEC, large, **FACTS).seconds({}) == pytest.approx(2 * 150 + 40)
+
+
+def test_pictures_of_which_none_can_be_held_out_cost_no_trial():
+    facts = {**FACTS, "can_try": False}
+    assert FirstProbe(TrainConfig.of({}), SPEC, SMALL, **facts).seconds({}) == pytest.approx(2 * 150 + 40)
 
 
 def test_features_that_are_known_take_no_time_at_the_size_that_they_have():

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 import handful
+from handful.core.config import TrainConfig
 from handful.core.errors import ConfigError
 from handful.export import onnx_folder
+from handful.images import read
+from handful.split import split
 from handful.testing.pictures import draw_folder
+from handful.transfer import probe
 from handful.transfer.plan import SEVERAL_FROM
+from handful.transfer.probe import can_be_tried
 
 QUICK = {"head": "ridge", "views": "plain"}
 
@@ -55,3 +60,12 @@ def test_a_model_on_several_groups_is_the_same_after_saving_and_as_onnx(toy, pho
 def test_layers_are_not_trained_on_features_of_several_groups(toy, photos, tmp_path):
     with pytest.raises(ConfigError, match=r"toy:several takes features of several layer groups.*Leave out :several"):
         handful.train(photos, tmp_path / "run", backbone="toy:several", strategy="freeze")
+
+
+def test_ways_are_not_tried_on_drawn_pictures_of_which_none_can_be_held_out(toy, photos, monkeypatch):
+    config = TrainConfig()
+    table = read(photos, config.reading)
+    parts = split(table, config.split, seed=0)
+    assert can_be_tried(table, parts, seed=0)
+    monkeypatch.setattr(probe, "TRIAL_PICTURES", 1)
+    assert not can_be_tried(table, parts, seed=0)

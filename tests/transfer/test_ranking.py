@@ -228,5 +228,11 @@ def test_networks_are_not_ranked_by_one_picture_of_a_class(data):
     table, parts = data
     first = [parts.train[table.labels[parts.train] == label][0] for label in range(3)]
     few = dataclasses.replace(parts, train=np.array(first))
-    with pytest.raises(NothingHeldOutError, match=r"of 3 no class has two .* name a network with --backbone"):
+    with pytest.raises(NothingHeldOutError, match=r"no class has two .* among the 3 .* name a network"):
         ranked((table, few))
+
+
+def test_pictures_that_are_drawn_to_rank_by_may_hold_no_two_of_a_class(data, monkeypatch):
+    monkeypatch.setattr(ranking, "MOST_RANKED", 3)
+    with pytest.raises(NothingHeldOutError, match="among the 3 that were looked at"):
+        ranked(data)

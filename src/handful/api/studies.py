@@ -97,12 +97,11 @@ def run_study(
     with told_when_stopped(partial(_kept, folder, resume=resume)):
         study = conduct(table, parts, config, asked, folder=folder, command=command, threads=threads, progress=watch)
         write_page(study, folder)
-    statuses = {result.status for setting in study.settings for result in setting.results}
-    if statuses == {"failed"}:
-        raise TrainingError(
-            f"every trial of the study failed; {folder / 'index.html'} says at which step each. Lower rates are the "
-            "usual remedy."
-        )
+    results = [result for setting in study.settings for result in setting.results]
+    if results and all(result.status == "failed" for result in results):
+        reasons = dict.fromkeys(result.stopped for result in results if result.failed_at is None)
+        remedy = next(iter(reasons), "Lower rates are the usual remedy.")
+        raise TrainingError(f"every trial of the study failed; {folder / 'index.html'} says why each. {remedy}")
     return StudyResult(folder, study)
 
 

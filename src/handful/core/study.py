@@ -51,10 +51,12 @@ class TrialResult:
 
     Attributes:
         trial: what was trained.
-        status: "done"; "failed", where a loss or a feature was no number; "pruned", where the search gave it up.
+        status: "done"; "failed", where a loss or a feature was no number, or nothing could be held out to choose an
+            output layer by; "pruned", where the search gave it up.
         stopped: why it ended, in plain words.
         curve: one entry per epoch, as far as it went; a single one, of epoch 0, where an output layer was solved for.
-        failed_at: the update at which the loss was no longer a number; 0 where features were none before any.
+        failed_at: the update at which the loss was no longer a number; 0 where features were none before any; None
+            where nothing was trained.
         n_train: pictures that it was trained with.
         right: one truth value per validation picture, in the order of the data set: whether the last weights answer it
             rightly. Trials of one seed and one data set have the same validation pictures. Empty where it failed.

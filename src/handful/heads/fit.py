@@ -21,7 +21,7 @@ from handful.heads.ridge import fit_ridge
 from handful.heads.spectrum import decompose
 from handful.heads.stacked import stacked_scores
 from handful.heads.typical import PENALTY, TEMPERATURE, fit_typical
-from handful.split import SINGLE, can_be_judged
+from handful.split import NO_TWO_OF_A_CLASS, can_be_judged
 
 KINDS = ("ridge", "logistic", "linear", "kernel", "average")
 """Of output layers that are solved for, in the order in which "auto" tries them."""
@@ -72,7 +72,7 @@ def fit_head(
     if not can_be_judged(labels, units).any() and kind in ("auto", "ridge"):
         typical = fit_typical(features, labels, n_classes=n_classes, weights=weights)
         settings = f"penalty {PENALTY:g} and temperature {TEMPERATURE:g} are typical ones"
-        return typical, Resolved("ridge", f"{SINGLE}, so nothing could be held out to choose by: {settings}")
+        return typical, Resolved("ridge", f"{NO_TWO_OF_A_CLASS}, so nothing could be held out to choose by: {settings}")
     too_large = {
         *(("logistic", "linear", "average") if features.size * n_classes > LOGISTIC_LIMIT else ()),
         *(("kernel", "average") if len(features) > KERNEL_LIMIT else ()),
@@ -131,8 +131,8 @@ def fit_heads(
     judge = Judge.of(labels, units, weights)
     if not judge.rows.any():
         raise NothingHeldOutError(
-            f"{SINGLE}, so the settings of an output layer cannot be chosen by any that is held out. Add pictures, or "
-            "take --head ridge, which then has typical settings."
+            f"{NO_TWO_OF_A_CLASS}, so none can be held out to choose the settings of an output layer by. Add pictures, "
+            "or take --head ridge, which then has typical ones."
         )
     spectrum = once(lambda: decompose(features, weights))
     ridge = partial(fit_ridge, labels=labels, n_classes=n_classes, units=units, weights=weights)

@@ -11,7 +11,7 @@ from handful.core.calls import extended
 from handful.core.records import Run
 from handful.report.numbers import held_out_noun, worst_confusions
 from handful.report.reliance import NO_GAIN, Reliance, reliance
-from handful.report.remarks import remarks
+from handful.report.remarks import only_solved, remarks
 from handful.report.text import counted, percent, percent_range, printable
 from handful.split import units
 
@@ -30,7 +30,7 @@ N_FOLDS, N_REPEATS = 5, 3
 
 URGENT: Mapping[str, tuple[str, str]] = {
     "leaks": ("Take the copies of training pictures out of the test part", "leaks"),
-    "harder": ("Find out how the test pictures differ from the training pictures", "pictures"),
+    "harder": ("Find out how the test pictures differ from the others", "pictures"),
     "single": ("Add a second training picture of every class, or better ten", "data"),
     "baseline": ("Look at the labels and at the most confident mistakes", "pictures"),
     "few": ("Test with 30 pictures or more", "data"),
@@ -109,9 +109,10 @@ def _labels(run: Run) -> Iterator[tuple[float, Step]]:
     n, of = len(run.trust.suspects) if run.trust else 0, run.held_out.n_test if run.held_out else 0
     if not 0 < n < MANY_DOUBTS * of:
         return
-    harm = "A wrong label misleads when training stops" if run.training else "A wrong label teaches the wrong thing"
+    learnt = held_out_noun(run) == "training picture"
+    harm = "A wrong label teaches the wrong thing" if learnt else "A wrong label misleads what is chosen"
     yield (
-        0.0 if run.training else n / of / 2,
+        n / of / 2 if learnt else 0.0,
         Step(
             "labels",
             f"Look at {'this label' if n == 1 else f'these {n:,} labels'}",
@@ -186,7 +187,7 @@ def _surer(run: Run) -> Iterator[Step]:
 
 def _can_fold(run: Run) -> bool:
     """Returns whether cross-validation was not made and could be: every class can be in every fold."""
-    if run.trust is None or run.trust.cross is not None or run.training or run.decision:
+    if run.trust is None or run.trust.cross is not None or not only_solved(run):
         return False
     own = units([run.table.pictures[index] for index in run.split.train])
     labels = run.table.labels[run.split.train]

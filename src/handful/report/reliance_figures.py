@@ -67,7 +67,7 @@ def draw_risk(axes: Axes, known: Reliance) -> None:
     """Draws the share of wrong answers against the share of pictures answered, and where the rule lies."""
     chart = known.risk_chart
     assert chart is not None
-    axes.plot(chart.held_out.steps, chart.held_out.values, color=GREY, linewidth=1, label="training pictures, held out")
+    axes.plot(chart.held_out.steps, chart.held_out.values, color=GREY, linewidth=1, label="pictures held out")
     axes.plot(chart.test.steps, chart.test.values, color=BLUE, linewidth=1.4, label="test pictures")
     risk = known.trust.rules.answer.risk
     axes.axhline(risk, color=ORANGE, linewidth=0.8, linestyle=(0, (4, 3)), label=f"asked for: {percent(risk)}")

@@ -11,8 +11,9 @@ from handful.backbones import licence_words
 from handful.core.config import FinetuneConfig
 from handful.core.records import Run
 from handful.finetune import cautions
+from handful.report.numbers import held_out_noun
 from handful.report.text import counted, listed, percent, percent_range, printable
-from handful.split import SINGLE
+from handful.split import NO_TWO_OF_A_CLASS
 
 LICENCE = "licence"
 """What a remark about a licence is about; the terminal tells it too."""
@@ -154,9 +155,14 @@ def _imbalance(run: Run) -> tuple[Remark, ...]:
 def _could_weigh(run: Run) -> bool:
     """Returns whether counting every class alike in training was left out, could be done, and would tell."""
     figures, option = run.evaluation, run.options.get("class_weights")
-    if not option or option.value == "balanced" or run.training or run.decision:
+    if not option or option.value == "balanced" or not only_solved(run):
         return False
     return figures.balanced_accuracy < figures.accuracy_interval[0]
+
+
+def only_solved(run: Run) -> bool:
+    """Returns whether the run did nothing but solve for output layers: options that are for this alone can be added."""
+    return not run.training and run.decision is None and run.strategy.value == "features"
 
 
 def _weighing(run: Run) -> str:
@@ -185,11 +191,12 @@ def _small_classes(run: Run) -> tuple[Remark, ...]:
 def _held_out(run: Run) -> tuple[Remark, ...]:
     test, held_out = run.evaluation, run.held_out
     if held_out is None:
+        why = NO_TWO_OF_A_CLASS[0].upper() + NO_TWO_OF_A_CLASS[1:]
         return (
             Remark(
                 "warning",
-                f"{SINGLE[0].upper()}{SINGLE[1:]}, so none could be held out: settings are typical ones instead of "
-                "chosen ones, and nobody knows how sure an answer is. Two pictures of a class make a difference.",
+                f"{why}, so none could be held out: settings are typical ones instead of chosen ones, and nobody knows "
+                "how sure an answer is. Two pictures of a class make a difference.",
                 "single",
             ),
         )
@@ -198,9 +205,9 @@ def _held_out(run: Run) -> tuple[Remark, ...]:
     return (
         Remark(
             "warning",
-            f"The test pictures are harder than the training pictures: {percent(held_out.accuracy)} of those were "
+            f"The test pictures are harder than the {held_out_noun(run)}s: {percent(held_out.accuracy)} of those were "
             f"right when held out, {percent(test.accuracy)} of the test pictures. Were they taken at other times or "
-            "places, or do the training pictures hold near-copies of each other?",
+            "places, or do the training pictures hold near-copies of the others?",
             "harder",
         ),
     )

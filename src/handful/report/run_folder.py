@@ -42,7 +42,7 @@ def write_run(run: Run, folder: Path, *, final: Path | None = None) -> None:
     | provenance.json | what the run was made from: data, options, versions, processor, threads |
     | skipped.csv | the files that were not used, and why |
     | predictions.csv | the probabilities of every test picture |
-    | suspects.csv | the training pictures whose labels are doubtful |
+    | suspects.csv | the held-out pictures whose labels are doubtful |
     | figures/*.csv, *.png, *.svg | each figure and its numbers |
     | tensorboard/* | how layers were trained, for TensorBoard, where the option asks for it |
     | model-card.json, model-card.md | what the model is for, how good it is, and what it cannot do |

@@ -69,7 +69,7 @@ def headline(run: Run) -> str:
 
 
 def _held_out(run: Run) -> str:
-    """Returns what the training pictures say, in a clause."""
+    """Returns what the held-out pictures say, in a clause."""
     if run.held_out is None:
         return "no training picture could be held out"
     return (

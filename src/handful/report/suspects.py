@@ -1,4 +1,4 @@
-"""Labels that are worth a second look: training pictures that the model, not having seen them, takes for others."""
+"""Labels that are worth a second look: pictures that a model, not having seen them, takes for others."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def predictions_csv(run: Run) -> str:
 
 
 def suspects_csv(run: Run) -> str:
-    """Returns the training pictures whose labels are doubtful: path, label, suggested, probability, rank.
+    """Returns the held-out pictures whose labels are doubtful: path, label, suggested, probability, rank.
 
     Fed back with `--labels` it changes nothing until cells of `label` are corrected, or emptied.
     """

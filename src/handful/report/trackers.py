@@ -158,7 +158,7 @@ def _options(run: Run) -> dict[str, Any]:
 
 
 def _figures(run: Run) -> dict[str, float]:
-    """Returns the figures on the test pictures and on held-out training pictures, and the seconds by stage."""
+    """Returns the figures on the test pictures and on held-out pictures, and the seconds by stage."""
     figures: dict[str, float] = {}
     for prefix, each in (("", run.evaluation), *([("held_out/", run.held_out)] if run.held_out else [])):
         low, high = each.accuracy_interval

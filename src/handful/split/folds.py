@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from handful.core.records import IntArray
 
-SINGLE = "no class has two training pictures that are not copies or of one group"
+NO_TWO_OF_A_CLASS = "no class has two training pictures that are not copies or of one group"
 """Why nothing can be held out to choose or to judge by."""
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from handful.core.config import SplitConfig
 from handful.core.errors import DataError
 from handful.core.records import ImageTable, IntArray, Picture, Split
+from handful.split.folds import can_be_judged
 from handful.split.leaks import find_leaks, leak_note
 from handful.split.subset import subset
 
@@ -81,6 +82,12 @@ def units(pictures: Sequence[Picture]) -> IntArray:
             if key[1]:
                 parent[find(index)] = find(first.setdefault(key, index))
     return np.array([find(index) for index in range(len(pictures))], dtype=np.int64)
+
+
+def can_hold_out(table: ImageTable, rows: IntArray) -> bool:
+    """Returns whether some of these pictures, int64 (M,), can be held out from the others to judge by."""
+    own = units([table.pictures[index] for index in rows])
+    return bool(can_be_judged(table.labels[rows], own).any())
 
 
 def _given(table: ImageTable) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -150,9 +151,8 @@ def remarks(study: Study) -> tuple[Remark, ...]:
                 "One seed does not tell how far another draw of pictures moves the accuracies: take --seeds 3.",
             )
         )
-    n_failed = sum(each.result.status == "failed" for each in unfinished(study))
-    if n_failed:
-        found.append(Remark("note", f"{counted(n_failed, 'training')} failed: the loss was no longer a number."))
+    failed = Counter(why_failed(each.result) for each in unfinished(study) if each.result.status == "failed")
+    found += [Remark("note", f"{counted(n, 'training')} failed: {reason}.") for reason, n in failed.items()]
     if study.best is not None:
         options = study.settings[study.best].options
         ends = ((axis, _end(axis, options[axis.option])) for axis in study.plan.axes)
@@ -162,6 +162,11 @@ def remarks(study: Study) -> tuple[Remark, ...]:
             if end
         ]
     return tuple(found)
+
+
+def why_failed(result: TrialResult) -> str:
+    """Returns why a trial failed, as a clause."""
+    return result.stopped.rstrip(".") if result.failed_at is None else "the loss was no longer a number"
 
 
 def _whole(study: Study) -> list[Setting]:

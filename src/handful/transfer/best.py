@@ -22,7 +22,7 @@ from handful.backbones import BackboneSpec
 from handful.core.config import TrainConfig
 from handful.core.errors import HandfulError, TrainingError
 from handful.core.progress import Progress
-from handful.core.records import FloatArray, ImageTable, IntArray, Picture, Resolved, Split
+from handful.core.records import ImageTable, Picture, Resolved, Split
 from handful.core.search import Attempt, Search
 from handful.evaluate import log_loss
 from handful.features import RESAMPLING, VIEWS, FrozenTrunk, Interpolation, Preprocessing, n_missing
@@ -35,7 +35,7 @@ from handful.transfer.lpft import FEW, training_options
 from handful.transfer.model import classify
 from handful.transfer.order import N_LAPS, Backbone, Turn, further_probes, turns
 from handful.transfer.plan import FeaturePlan, plan_features, taps_to_try, with_options
-from handful.transfer.probe import Trained, train_probe
+from handful.transfer.probe import Trained, can_be_tried, train_probe
 from handful.transfer.tries import paired
 from handful.transfer.unjudged import nothing_judges, train_unjudged
 
@@ -137,6 +137,7 @@ class _Searching:
             train,
             n_test=len(self.split.test) + len(self.split.validation),
             n_known=self.n_known(trunk, train, plan),
+            can_try=can_be_tried(self.table, self.split, seed=self.config.run.seed),
             seconds_each=self.seconds_each(trunk, shown) * scaled(spec.input_size, shown.size),
         )
         options = first.options(self.time.left)
@@ -169,17 +170,16 @@ class _Searching:
             self.table, self.split, config, backbones=(backbone,), threads=self.threads, progress=self.progress
         )
         trained = self._with_reasons(trained, options or {}, why)
-        rows, proba = trained.held_out, trained.held_out_proba
         if len(self.split.validation):
-            rows = self.split.validation
-            pictures = [self.table.pictures[index] for index in rows]
+            pictures = [self.table.pictures[index] for index in self.split.validation]
             proba = classify(
                 trained.model, self.table, pictures, threads=self.threads, progress=self.progress, use_cache=True
             )
-            trained = replace(trained, held_out=rows, held_out_proba=proba)
-        judged = self._judged("probe", trained, rows, proba, began=began, first=first)
+            trained = replace(trained, held_out=self.split.validation, held_out_proba=proba)
+        judged = self._judged("probe", trained, began=began, first=first)
         self.progress.say(_told(judged))
-        return judged
+        has_typical_settings = not trained.heads[0].judged.any()
+        return alike([judged], self.table.labels)[0] if has_typical_settings else judged
 
     def more_probes(self, backbones: Sequence[Backbone], first: Judged) -> Iterator[Judged]:
         """Yields further probes while there is time for them: where pictures are many, for a training after each."""
@@ -258,9 +258,7 @@ class _Searching:
         own = {name: value for name, value in options.items() if name not in ("strategy", "head", "interpolation")}
         trained = self._with_reasons(trained, own, OWN)
         trained = replace(trained, options={**trained.options, "interpolation": chosen})
-        return self._judged(
-            "fine-tuning", trained, trained.held_out, trained.held_out_proba, began=began, first=probes[0]
-        )
+        return self._judged("fine-tuning", trained, began=began, first=probes[0])
 
     def _with_reasons(self, trained: Trained, options: Mapping[str, Any], why: str) -> Trained:
         """Returns what was trained, with the reason of the options that the user did not give."""
@@ -313,17 +311,9 @@ class _Searching:
             raise TrainingError(f"the rest of the time is too short to show {backbone[0].title} the pictures")
         return min(max(int(VIEWS_SHARE * left / seconds), 1), MOST_VIEWS)
 
-    def _judged(
-        self,
-        what: str,
-        trained: Trained,
-        rows: IntArray,
-        proba: FloatArray,
-        *,
-        began: float,
-        first: Judged | None = None,
-    ) -> Judged:
-        """Returns what was made with its figures on some pictures that it did not see."""
+    def _judged(self, what: str, trained: Trained, *, began: float, first: Judged | None = None) -> Judged:
+        """Returns what was made with its figures on the pictures that were held out of it."""
+        rows, proba = trained.held_out, trained.held_out_proba
         (member,) = trained.model.members
         labels = self.table.labels[rows]
         right = proba.argmax(axis=1) == labels

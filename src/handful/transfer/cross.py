@@ -59,8 +59,7 @@ def cross_validate(
 
     In every fold the kind of the output layer, its penalty and its temperature are chosen again, on the fold's training
     part alone, among the kinds that came into question for the whole; typical ones where it has one picture of every
-    class. How pictures are shown to the network is not: it
-    was chosen once, on all training pictures.
+    class. How pictures are shown to the network is not: it was chosen once, on all training pictures.
 
     The runner-up is the kind with the next lowest held-out loss on all training pictures; of several averaged networks,
     the single one with the lowest. It is fitted in the same folds.

@@ -11,7 +11,7 @@ from handful.core.progress import Progress
 from handful.core.records import FeatureArray, ImageTable, IntArray
 from handful.features import FrozenTrunk, Preprocessing, cosines, extract
 from handful.heads import fit_head
-from handful.split import can_be_judged, units
+from handful.split import can_hold_out, units
 
 N_PICTURES = 400
 """Training pictures that are looked at in both precisions, at most; the full-precision rows are kept for later runs."""
@@ -88,7 +88,7 @@ def examine_precision(
     )
     labels, together = table.labels[chosen], units(pictures)
     lost = None
-    if can_be_judged(labels, together).any():
+    if can_hold_out(table, chosen):
         accuracy_low, accuracy_full = (
             _held_out_accuracy(values, labels, together, table.classes, seed) for values in (low, full)
         )

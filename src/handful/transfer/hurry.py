@@ -49,6 +49,7 @@ class FirstProbe:
         pictures: the training pictures.
         n_test: pictures that will have to be answered too, for validation or in the test.
         n_known: training pictures whose features the disk remembers, as squares of the size that was asked for.
+        can_try: whether ways of resizing can be compared on training pictures.
         seconds_each: that the network takes for a square of its own size.
     """
 
@@ -57,6 +58,7 @@ class FirstProbe:
     pictures: Sequence[Picture]
     n_test: int
     n_known: int
+    can_try: bool
     seconds_each: float
 
     def options(self, left: float) -> dict[str, Any]:
@@ -81,7 +83,7 @@ class FirstProbe:
             tried.append(preprocessing)
             return 0.0
 
-        plan = plan_features(chosen.features, self.spec, self.pictures, held_out_loss=try_it)
+        plan = plan_features(chosen.features, self.spec, self.pictures, held_out_loss=try_it if self.can_try else None)
         n_new = len(self.pictures) - (0 if "size" in options else self.n_known)
         squares = len(plan.views) * (n_new + self.n_test) + max(len(tried) - 1, 0) * min(TRIAL_PICTURES, n_new)
         share = scaled(plan.preprocessing.size, self.spec.input_size)

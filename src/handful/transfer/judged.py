@@ -43,7 +43,7 @@ class Judged:
 
 
 def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
-    """Returns trained networks with one temperature for all, chosen on all their held-out answers together.
+    """Returns networks with one temperature for all, chosen on all their held-out answers together.
 
     One part may hold a handful of pictures, too few to choose by.
 
@@ -60,7 +60,7 @@ def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
         replace(
             each,
             proba=softmax(own, temperature=temperature),
-            trained=_tempered(each.trained, temperature),
+            trained=replace(_tempered(each.trained, temperature), held_out_proba=softmax(own, temperature=temperature)),
         )
         for each, own in zip(found, scores, strict=True)
     ]

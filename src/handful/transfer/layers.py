@@ -36,7 +36,7 @@ from handful.core.training import Training
 from handful.features import FrozenTrunk, Pool, Preprocessing, View, extract, serialise, trunk_from_state
 from handful.finetune import cautions, check_recipe, count_frozen, groups_below, parse_head, resolve
 from handful.heads import choose_temperature, fit_head, softmax, stacked_scores
-from handful.split import can_be_judged, folds, units
+from handful.split import can_hold_out, folds, units
 from handful.transfer.frozen import chosen_engine, engine_options, frozen_activations, frozen_trunk
 from handful.transfer.hired import check_shared, hire
 from handful.transfer.kept import place_of_work
@@ -317,13 +317,13 @@ class Work:
 
         A ridge layer where none of them can be held out to choose a penalty by.
         """
-        labels, own = self.table.labels[rows], units([self.table.pictures[index] for index in rows])
+        pictures = [self.table.pictures[index] for index in rows]
         fitted, _ = fit_head(
             self.features(self.pretrained(), preprocessing, views=("plain",), rows=rows),
-            labels,
-            kind="logistic" if can_be_judged(labels, own).any() else "ridge",
+            self.table.labels[rows],
+            kind="logistic" if can_hold_out(self.table, rows) else "ridge",
             n_classes=len(self.table.classes),
-            units=own,
+            units=units(pictures),
             seed=self.config.run.seed,
         )
         return cast(Head, fitted.layer)

@@ -27,7 +27,7 @@ from handful.core.search import Search
 from handful.core.training import Training
 from handful.features import FrozenTrunk, Preprocessing, extract, extract_at
 from handful.heads import balanced_weights, fit_head, pool_views
-from handful.split import can_be_judged, units
+from handful.split import can_hold_out, units
 from handful.transfer.frozen import engine_options, frozen_trunk
 from handful.transfer.gate import Gate, examine_precision
 from handful.transfer.model import Member, Model
@@ -44,8 +44,8 @@ class Trained:
     Attributes:
         model: the classifier.
         heads: one per member: how its output layer was chosen.
-        held_out: int64 (M,), indices of the pictures that the members' choices were judged on; none where no class
-            has two training pictures that can be told apart.
+        held_out: int64 (M,), indices of the pictures that choices were made by, the members' or the search's; none
+            where no class has two training pictures that can be told apart.
         held_out_proba: float64 (M, C), rows sum to 1: the average of the members' probabilities for these pictures,
             each from a model that did not see the picture.
         options: the options of the features and heads rooms, resolved.
@@ -238,8 +238,7 @@ def weights_of(config: TrainConfig, labels: IntArray, *, n_classes: int) -> Floa
 
 def can_be_tried(table: ImageTable, split: Split, *, seed: int) -> bool:
     """Returns whether `probe_losses` can tell anything: whether some of its pictures can be judged."""
-    rows = _trial_rows(split, seed=seed)
-    return bool(can_be_judged(table.labels[rows], units([table.pictures[index] for index in rows])).any())
+    return can_hold_out(table, _trial_rows(split, seed=seed))
 
 
 def _trial_rows(split: Split, *, seed: int) -> IntArray:

@@ -28,7 +28,7 @@ from handful.core.records import ImageTable, IntArray, Split
 from handful.evaluate import wilson_interval
 from handful.features import extract
 from handful.heads import fit_head
-from handful.split import SINGLE, can_be_judged, subset, units
+from handful.split import NO_TWO_OF_A_CLASS, can_hold_out, subset, units
 from handful.transfer.bench import BoolArray
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.plan import plan_features
@@ -87,10 +87,10 @@ def rank(
     rows = split.train
     if len(rows) > MOST_RANKED:
         rows = rows[subset(table.labels[rows], n_images=MOST_RANKED, seed=config.run.seed)]
-    if not can_be_judged(table.labels[rows], units([table.pictures[index] for index in rows])).any():
+    if not can_hold_out(table, rows):
         raise NothingHeldOutError(
-            f"networks are ranked by training pictures that are held out, and of {len(rows)} {SINGLE}. Add pictures, "
-            "or name a network with --backbone."
+            f"networks are ranked by training pictures that are held out, and {NO_TWO_OF_A_CLASS} among the "
+            f"{len(rows)} that were looked at. Add pictures, or name a network with --backbone."
         )
     at_hand = {spec.name for spec, _ in backbones}
     probed, others = [], []

@@ -40,6 +40,11 @@ NOT_ALL_HELD_OUT = (
     "not see it and could know its class."
 )
 
+JUDGED_ELSEWHERE = (
+    "What more pictures would bring is not forecast: this search was judged by the validation part, and not by "
+    "training pictures that were held out."
+)
+
 
 def check_miss(config: TrustConfig, classes: tuple[str, ...]) -> None:
     """Checks what needs the names of the classes.
@@ -65,7 +70,8 @@ def find_trust(
 ) -> Trust:
     """Returns the rules for a classifier's probabilities, and what more pictures would bring.
 
-    Everything is chosen on held-out predictions for training pictures; of the test part only the size is used.
+    Everything is chosen on held-out predictions for training pictures, or for those of the user's validation part where
+    a search or a training of layers was judged by it; of the test part only the size is used.
 
     Args:
         trained: the classifier.
@@ -97,8 +103,10 @@ def find_trust(
     own = units([table.pictures[index] for index in split.train])
     rules = replace(rules, familiar=get_familiar(seen[0], own, seed=seed))
     reason = why_not(table.labels[split.train], len(table.classes))
-    if reason or not np.array_equal(trained.held_out, split.train):
-        return replace(found, rules=rules, left_out=(*left_out, reason or NOT_ALL_HELD_OUT))
+    if not reason and not np.array_equal(trained.held_out, split.train):
+        reason = JUDGED_ELSEWHERE if len(split.validation) else NOT_ALL_HELD_OUT
+    if reason:
+        return replace(found, rules=rules, left_out=(*left_out, reason))
     with limit_threads(1):  # the systems are small: on a busy machine threads wait for each other longer than they work
         sizes, wrong = refit(
             _side_by_side(seen), labels, n_classes=len(table.classes), units=own, seed=seed, progress=progress

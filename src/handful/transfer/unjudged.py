@@ -8,7 +8,7 @@ from dataclasses import replace
 from handful.core.config import TrainConfig
 from handful.core.progress import Progress
 from handful.core.records import ImageTable, Resolved, Split
-from handful.split import SINGLE, can_be_judged, units
+from handful.split import NO_TWO_OF_A_CLASS, can_hold_out
 from handful.transfer.clock import RESERVE, SLOWER, Time
 from handful.transfer.frozen import frozen_trunk
 from handful.transfer.hurry import seconds_each
@@ -20,8 +20,7 @@ from handful.transfer.probe import Trained, train_probe
 
 def nothing_judges(table: ImageTable, split: Split) -> bool:
     """Returns whether no training picture can be held out to judge by, and the user gave no validation part."""
-    own = units([table.pictures[index] for index in split.train])
-    return not len(split.validation) and not can_be_judged(table.labels[split.train], own).any()
+    return not len(split.validation) and not can_hold_out(table, split.train)
 
 
 def train_unjudged(
@@ -34,8 +33,8 @@ def train_unjudged(
     threads: int,
     progress: Progress,
 ) -> Trained:
-    """Returns the average of the probes that there is time for; arguments as in `best.train_best`."""
-    reason = f"{SINGLE}, so nothing can be held out to judge by: probes are averaged, and no layers are trained"
+    """Returns the average of the probes that there is time for, the first in any case; arguments as in `train_best`."""
+    reason = f"{NO_TWO_OF_A_CLASS}, so nothing can be held out to judge by: no layers are trained, all probes are taken"
     progress.say(f"{reason[0].upper()}{reason[1:]}.")
     config = with_options(config, {"strategy": "features", "head": "auto"})
     pictures = [table.pictures[index] for index in split.train]
@@ -53,6 +52,6 @@ def train_unjudged(
     trained = train_probe(table, split, config, backbones=taken, threads=threads, progress=progress)
     own = {
         "strategy": Resolved("best", reason),
-        "backbone": Resolved("+".join(spec.name for spec, _ in taken), why_averaged(config)),
+        "backbone": Resolved(trained.options["backbone"].value, why_averaged(config)),
     }
     return replace(trained, options={**trained.options, **own})
