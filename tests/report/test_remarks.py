@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from handful.core.records import Resolved
+from handful.core.search import Search
 from handful.evaluate import evaluate, wilson_interval
 from handful.report.remarks import FEW_PICTURES, majority_class, remarks
+from handful.report.text import seconds
 from tests.report.trained import training, with_training
 
 
@@ -28,6 +30,18 @@ def texts(run, level):
 
 def test_a_good_result_on_many_pictures_needs_no_remark(make_run):
     assert remarks(with_answers(make_run(), [True] * 90 + [False] * 10)) == ()
+
+
+def test_a_search_that_took_longer_than_it_was_given_says_so(make_run):
+    run = with_answers(make_run(), [True] * 90 + [False] * 10)
+    spent = sum(stage.seconds for stage in run.stages)
+    search = Search(spent, (), "all was tried", n_judged=0)
+    assert remarks(dataclasses.replace(run, search=search)) == ()
+    late = dataclasses.replace(run, search=dataclasses.replace(search, limit=spent / 2.0))
+    longest = max(run.stages, key=lambda stage: stage.seconds)
+    assert f"; {seconds(longest.seconds)} of these to {longest.name}" in texts(late, "note")
+    unlimited = dataclasses.replace(run, search=dataclasses.replace(search, limit=None))
+    assert remarks(unlimited) == ()
 
 
 def test_eight_pictures_mean_little(make_run):

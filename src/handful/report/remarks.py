@@ -12,7 +12,7 @@ from handful.core.config import FinetuneConfig
 from handful.core.records import Run
 from handful.finetune import cautions
 from handful.report.numbers import held_out_noun
-from handful.report.text import counted, listed, percent, percent_range, printable
+from handful.report.text import counted, listed, percent, percent_range, printable, seconds
 from handful.split import NO_TWO_OF_A_CLASS
 
 LICENCE = "licence"
@@ -32,6 +32,10 @@ IMBALANCE = 3.0
 
 CALIBRATION_OFF = 0.1
 """Calibration error that a user would notice; below 50 pictures chance alone can make one."""
+
+
+LATE = 1.05
+"""Share of the time given from which a search that took more says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def remarks(run: Run) -> tuple[Remark, ...]:
         *_calibration(run),
         *_no_mistakes(run),
         *_unusual_recipe(run),
+        *_late(run),
         *_licences(run),
     )
     return tuple(sorted(found, key=lambda remark: remark.level != "warning"))
@@ -83,6 +88,20 @@ def _leaks(run: Run) -> tuple[Remark, ...]:
         )
         found.append(Remark("warning", text, "leaks"))
     return tuple(found)
+
+
+def _late(run: Run) -> tuple[Remark, ...]:
+    """Returns where the time went, if a search took clearly more than it was given."""
+    limit = run.search.limit if run.search else None
+    spent = sum(stage.seconds for stage in run.stages)
+    if limit is None or spent <= LATE * limit:
+        return ()
+    longest = max(run.stages, key=lambda stage: stage.seconds)
+    text = (
+        f"It took {seconds(spent)}, where {seconds(limit)} were given; {seconds(longest.seconds)} of these to "
+        f"{longest.name}. For so many pictures, give it more time on this machine."
+    )
+    return (Remark("note", text),)
 
 
 def _licences(run: Run) -> tuple[Remark, ...]:
