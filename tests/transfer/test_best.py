@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_training_that_is_shown_to_gain_nothing_is_given_up(data, toy):
     half = np.arange(len(right))[:, None] < len(right) // 2
 
     def judged(rows, proba):
-        return Judged(None, parts.train[rows], proba[rows], record, 0.0)
+        return Judged(SimpleNamespace(held_out=parts.train[rows], held_out_proba=proba[rows]), record, 0.0)
 
     def reason(of_probe, of_trainings):
         halves = np.array_split(np.arange(len(right)), 2)

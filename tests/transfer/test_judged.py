@@ -32,7 +32,7 @@ def judged(backbone, rows, *of_label, temperature=1.0):
     member = Member(SimpleNamespace(), None, ("plain",), layer)
     trained = Trained(Model(("a", "b"), (member,), 255, None), (head,), rows, given, {}, ())
     record = Attempt("fine-tuning", backbone, 128, len(rows), 0.0, 0.0, 0.0, 0.0, False, 1.0, 1.0)
-    return Judged(trained, rows, given, record, 0.0)
+    return Judged(trained, record, 0.0)
 
 
 PROBE = judged("probe", range(6), 0.7, 0.7, 0.7, 0.7, 0.7, 0.7)

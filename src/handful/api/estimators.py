@@ -46,8 +46,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: the labels, sorted, as `y` had them.
         classifier_: the trained model, as `handful.load` gives it.
         held_out_: figures on the pictures that were learnt from, by models that did not see the picture. Choices were
-            made with them, so they are a little too good. None where no class has two
-            that are not copies or of one group.
+            made with them, so they are a little too good. None where no class has two that are not copies or of one
+            group.
 
     Example:
         >>> from sklearn.model_selection import cross_val_score

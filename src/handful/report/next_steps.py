@@ -9,7 +9,7 @@ import numpy as np
 
 from handful.core.calls import extended
 from handful.core.records import Run
-from handful.report.numbers import held_out_noun, worst_confusions
+from handful.report.numbers import held_out_noun, n_held_out, worst_confusions
 from handful.report.reliance import NO_GAIN, Reliance, reliance
 from handful.report.remarks import only_solved, remarks
 from handful.report.text import counted, percent, percent_range, printable
@@ -106,7 +106,7 @@ def _gaining(run: Run) -> list[Step]:
 
 def _labels(run: Run) -> Iterator[tuple[float, Step]]:
     """Yields a look at doubtful labels; wrong ones cost at most their share, and not all doubtful ones are wrong."""
-    n, of = len(run.trust.suspects) if run.trust else 0, run.held_out.n_test if run.held_out else 0
+    n, of = len(run.trust.suspects) if run.trust else 0, n_held_out(run)
     if not 0 < n < MANY_DOUBTS * of:
         return
     learnt = held_out_noun(run) == "training picture"

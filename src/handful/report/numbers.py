@@ -150,6 +150,11 @@ def held_out_noun(run: Run) -> str:
     return "validation picture" if of_validation else "training picture"
 
 
+def n_held_out(run: Run) -> int:
+    """Returns how many pictures were answered by models that had not seen them."""
+    return run.held_out.n_test if run.held_out else 0
+
+
 def _point(given: CalibrationBin) -> ReliabilityPoint:
     return ReliabilityPoint(
         n=given.n,

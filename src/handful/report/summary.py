@@ -7,7 +7,7 @@ from handful.core.search import Search
 from handful.report.folds import cross_line
 from handful.report.learning import epochs_done
 from handful.report.next_steps import next_steps
-from handful.report.numbers import held_out_noun
+from handful.report.numbers import held_out_noun, n_held_out
 from handful.report.remarks import LICENCE, majority_class, remarks
 from handful.report.result import backbone_name, head_name, seconds_by_stage
 from handful.report.text import counted, lowered, percent, percent_range, printable, seconds
@@ -43,9 +43,8 @@ def summary(run: Run) -> str:
         lines.append(cross_line(run.trust.cross))
         most += 1
     if suspects := run.trust.suspects if run.trust else ():
-        of = run.held_out.n_test if run.held_out else 0
         lines.append(
-            f"{counted(len(suspects), 'label')} of {counted(of, held_out_noun(run))} "
+            f"{counted(len(suspects), 'label')} of {counted(n_held_out(run), held_out_noun(run))} "
             f"{'is' if len(suspects) == 1 else 'are'} doubtful; suspects.csv has them, the likeliest to be wrong first."
         )
         most += 1

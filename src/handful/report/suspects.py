@@ -9,6 +9,7 @@ from typing import Any
 
 from handful.core.calls import extended, is_python, python_options
 from handful.core.records import Picture, Run
+from handful.report.numbers import n_held_out
 from handful.report.thumbnails import thumbnail
 
 N_SHOWN, N_UNFOLDED = 12, 50
@@ -78,7 +79,7 @@ def suspicions(run: Run, *, folder: Path) -> Suspicions | None:
     cards = [(each, thumbnail(run.table, each.picture)) for each in found[:N_UNFOLDED]]
     return Suspicions(
         n=len(found),
-        of=_n_judged(run),
+        of=n_held_out(run),
         shown=tuple(cards[:N_SHOWN]),
         unfolded=tuple(cards[N_SHOWN:]),
         command=correction(run.command, folder / FILE),
@@ -87,12 +88,7 @@ def suspicions(run: Run, *, folder: Path) -> Suspicions | None:
 
 def suspects_dict(run: Run) -> dict[str, Any] | None:
     """Returns how many labels are doubtful, and of how many; the pictures are in suspects.csv."""
-    return None if run.trust is None else {"n": len(run.trust.suspects), "of": _n_judged(run), "file": FILE}
-
-
-def _n_judged(run: Run) -> int:
-    """Returns how many labels a model was asked about that had not seen the picture."""
-    return run.held_out.n_test if run.held_out else 0
+    return None if run.trust is None else {"n": len(run.trust.suspects), "of": n_held_out(run), "file": FILE}
 
 
 def correction(command: str, file: Path) -> str:

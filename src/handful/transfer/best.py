@@ -335,7 +335,7 @@ class _Searching:
             seconds=spent - began,
             at=spent,
         )
-        return Judged(trained, rows, proba, record, each * len(member.views))
+        return Judged(trained, record, each * len(member.views))
 
 
 def _told(judged: Judged) -> str:

@@ -24,17 +24,23 @@ class Judged:
 
     Attributes:
         trained: what was made; of one network.
-        rows: int64 (M,), the pictures, as places in the table.
-        proba: float64 (M, C), rows sum to 1.
         record: what is told of it.
         seconds_each: that an answer takes.
     """
 
     trained: Trained
-    rows: IntArray
-    proba: FloatArray
     record: Attempt
     seconds_each: float
+
+    @property
+    def rows(self) -> IntArray:
+        """The pictures, int64 (M,), as places in the table."""
+        return self.trained.held_out
+
+    @property
+    def proba(self) -> FloatArray:
+        """Its answers for them, float64 (M, C), rows sum to 1."""
+        return self.trained.held_out_proba
 
     def answers(self, rows: IntArray) -> FloatArray:
         """Returns its answers for some of its pictures."""
@@ -59,7 +65,6 @@ def alike(found: Sequence[Judged], labels: IntArray) -> list[Judged]:
     return [
         replace(
             each,
-            proba=softmax(own, temperature=temperature),
             trained=replace(_tempered(each.trained, temperature), held_out_proba=softmax(own, temperature=temperature)),
         )
         for each, own in zip(found, scores, strict=True)
